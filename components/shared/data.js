@@ -1,0 +1,81 @@
+// What Python sent, the life of a view, and how numbers are written.
+
+/** The twin of wire.unpack in Python. The payload is copied because its place in the message need not be aligned. */
+function unpack(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = view.getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  return { header, values: new Float32Array(bytes.slice(4 + length).buffer) };
+}
+
+function tokensOf(columns) {
+  return columns.text.map((text, index) => ({
+    text,
+    space: columns.space[index] === 1,
+    special: columns.special[index] === 1,
+    part: ["", "start", "middle", "end"][columns.part[index]],
+  }));
+}
+
+// One view for each place in the page. Streamlit calls the script again whenever data or theme change, and may run an
+// overtaken call's clean-up after the next call: only the latest call's clean-up counts.
+const VIEWS = new WeakMap();
+
+function mount({ parentElement, data, setTriggerValue }, View) {
+  let view = VIEWS.get(parentElement);
+  if (!view) {
+    const root = element("div", "component");
+    parentElement.append(root);
+    view = new View(root);
+    view.observer = new ResizeObserver(() => {
+      if (root.clientWidth === view.width) return;
+      view.width = root.clientWidth;
+      view.resize();
+    });
+    view.observer.observe(root);
+    // Text on a canvas does not repaint by itself when its font arrives.
+    document.fonts.ready.then(() => view.resize());
+    view.calls = 0;
+    view.root = root;
+    VIEWS.set(parentElement, view);
+  }
+  view.send = setTriggerValue;
+  view.show(unpack(data));
+  const call = ++view.calls;
+  return () => {
+    if (call !== view.calls) return;
+    view.observer.disconnect();
+    view.root.remove();
+    VIEWS.delete(parentElement);
+  };
+}
+
+function significant(value, digits = 3) {
+  if (Number.isNaN(value)) return "–";
+  const size = Math.abs(value);
+  let text;
+  if (size === 0) text = "0";
+  else if (size < 1e-4 || size >= 1e6) text = size.toExponential(digits - 1);
+  else if (size >= 10 ** digits) text = String(Math.round(size));
+  else text = size.toPrecision(digits);
+  return value < 0 ? `−${text}` : text;
+}
+
+function signed(value, digits = 3) {
+  return value > 0 ? `+${significant(value, digits)}` : significant(value, digits);
+}
+
+/** Aligned numbers under tokens: as many decimals as `maximum` needs for three digits, no leading zero. */
+function compact(value, maximum, plus) {
+  const decimals = Math.min(5, Math.max(0, 3 - Math.ceil(Math.log10(maximum))));
+  const text = Math.abs(value).toFixed(decimals).replace(/^0\./, ".");
+  if (!/[1-9]/.test(text)) return "0";
+  return (value < 0 ? "−" : plus ? "+" : "") + text;
+}
+
+function percent(probability) {
+  const value = probability * 100;
+  if (value > 0 && value < 0.001) return "<0.001\u00a0%";
+  if (value < 100 && value > 99.95) return ">99.9\u00a0%";
+  return `${value >= 100 ? "100" : value === 0 ? "0" : value.toPrecision(3)}\u00a0%`;
+}

@@ -1,0 +1,113 @@
+// Elements, tokens, canvases and the keyboard: what every component draws with.
+
+function element(tag, className, text = "", attributes = {}) {
+  const node = document.createElement(tag);
+  node.className = className;
+  node.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+}
+
+function shorten(text, length) {
+  const characters = [...text];
+  return characters.length > length ? characters.slice(0, length - 1).join("") + "…" : text;
+}
+
+function quoted(token) {
+  return `“${token.space ? " " : ""}${token.text}”`;
+}
+
+/** A token in a readout: a long one gives way to what stands beside it, a short one stays whole. */
+function nameElement(token) {
+  const text = quoted(token);
+  return element("span", text.length > 10 ? "name" : "fixed", text, { title: text });
+}
+
+/** A token with its quiet marks, as one element; the marks themselves are drawn by shared.css. */
+function tokenElement(tag, token, length = 24) {
+  const node = element(tag, "token", shorten(token.text, length));
+  node.classList.toggle("space", token.space);
+  node.classList.toggle("special", token.special);
+  if (token.part) node.classList.add(`part-${token.part}`);
+  if (node.textContent !== token.text) node.title = token.text;
+  return node;
+}
+
+/** The same token on a canvas, from x to the right or to the left; returns its width. */
+function paintToken(pen, token, x, y, { width, theme, ink, align = "left" }) {
+  const joint = { "": ["", ""], start: ["", "┈"], middle: ["┈", "┈"], end: ["┈", ""] }[token.part];
+  const before = joint[0] || (token.space ? "·" : "");
+  const marks = pen.measureText(before + joint[1]).width;
+  const text = fit(pen, token.text, width - marks);
+  const total = marks + pen.measureText(text).width;
+  const left = align === "right" ? x - total : align === "center" ? x - total / 2 : x;
+  const quiet = rgb(mix(theme.background, ink, 0.55));
+  const middle = left + pen.measureText(before).width;
+  pen.textAlign = "left";
+  pen.textBaseline = "middle";
+  pen.fillStyle = quiet;
+  pen.fillText(before, left, y);
+  pen.fillText(joint[1], left + total - pen.measureText(joint[1]).width, y);
+  pen.fillStyle = rgb(token.special ? mix(theme.background, ink, 0.8) : ink);
+  pen.fillText(text, middle, y);
+  return total;
+}
+
+function fit(pen, text, width) {
+  let characters = [...text.slice(0, 200)];
+  if (text.length <= 200 && pen.measureText(text).width <= width) return text;
+  while (characters.length > 1 && pen.measureText(characters.join("") + "…").width > width) characters.pop();
+  return characters.join("") + "…";
+}
+
+/** A canvas of this many CSS pixels, crisp on any screen; returns a pen that draws in CSS pixels. */
+function sharpen(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  const pen = canvas.getContext("2d");
+  pen.scale(ratio, ratio);
+  return pen;
+}
+
+/** An outline in two tones that shows on every colour; around small cells it stands outside, so as not to hide them. */
+function outline(pen, theme, colour, x, y, width, height) {
+  const out = Math.min(width, height) < 12 ? 2.5 : 0;
+  for (const [tone, line] of [
+    [theme.background, 4],
+    [colour, 2],
+  ]) {
+    pen.strokeStyle = rgb(tone);
+    pen.lineWidth = line;
+    pen.strokeRect(x - out, y - out, width + 2 * out, height + 2 * out);
+  }
+}
+
+/** Arrow keys among items in reading order, one of which is in the tab order; returns the index to go to, or null. */
+function step(key, index, items) {
+  const line = (direction) => {
+    const { offsetTop, offsetLeft } = items[index];
+    let best = null;
+    let lineTop = null;
+    for (let i = index + direction; items[i]; i += direction) {
+      if (items[i].offsetTop === offsetTop) continue;
+      lineTop ??= items[i].offsetTop;
+      if (items[i].offsetTop !== lineTop) break;
+      const away = Math.abs(items[i].offsetLeft - offsetLeft);
+      if (best === null || away < Math.abs(items[best].offsetLeft - offsetLeft)) best = i;
+    }
+    return best;
+  };
+  const moves = {
+    ArrowLeft: () => index - 1,
+    ArrowRight: () => index + 1,
+    ArrowUp: () => line(-1),
+    ArrowDown: () => line(1),
+    Home: () => 0,
+    End: () => items.length - 1,
+  };
+  const next = moves[key]?.();
+  return items[next] ? next : null;
+}

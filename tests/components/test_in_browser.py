@@ -1,0 +1,223 @@
+"""The components in a real browser: the number under the pointer, clicks, keys, and text that stays text."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api") if os.environ.get("CI") != "true" else None
+if sync_api is None:
+    from playwright import sync_api
+
+pytestmark = pytest.mark.browser
+
+BROWSER = shutil.which("chromium")
+FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+APP = Path(__file__).with_name("gallery_app.py")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"the gallery did not start (exit status {server.poll()})")
+
+
+@pytest.fixture(scope="module")
+def gallery() -> Iterator[str]:
+    """The address of the running gallery."""
+    if BROWSER is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no chromium on this machine, and in CI these tests must run")
+        pytest.skip("no chromium on this machine")
+    port = _free_port()
+    options = ["--server.address=127.0.0.1", f"--server.port={port}", "--server.headless=true"]
+    options += ["--browser.gatherUsageStats=false", "--server.fileWatcherType=none"]
+    command = [sys.executable, "-m", "streamlit", "run", str(APP), *options]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_until_healthy(f"http://127.0.0.1:{port}", server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[sync_api.Browser]:
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(gallery: str, browser: sync_api.Browser) -> Iterator[sync_api.Page]:
+    """A fresh session; an error in any component's script fails the test."""
+    errors: list[str] = []
+    opened = browser.new_page(viewport={"width": 1440, "height": 1000})
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.goto(gallery)
+    for name in ("heat-map", "head-map", "token-strip", "choice-bars"):
+        opened.get_by_test_id(name).wait_for(timeout=30_000)
+    opened.evaluate("document.fonts.ready")
+    yield opened
+    opened.close()
+    assert not errors
+
+
+def events(page: sync_api.Page, text: str) -> None:
+    """Waits until the app says that exactly these events arrived."""
+    sync_api.expect(page.get_by_text("events:")).to_have_text(f"events: {text}", timeout=10_000)
+
+
+def cell(page: sync_api.Page, query: int, key: int) -> dict[str, float]:
+    """Where a cell of the 8 × 8 heat map is, found from outside by looking for its number."""
+    readout = page.get_by_test_id("heat-map-readout")
+    box = page.get_by_test_id("heat-map").bounding_box()
+    assert box
+    places: dict[str, list[float]] = {"query": [], "key": []}
+    for x in range(int(box["width"]) - 4, 0, -8):
+        page.mouse.move(box["x"] + x, box["y"] + box["height"] - 14)
+        if readout.get_attribute("data-key") == str(key):
+            places["key"].append(x)
+    assert places["key"], "the column was not found"
+    for y in range(4, int(box["height"]) - 8, 8):
+        page.mouse.move(box["x"] + places["key"][0], box["y"] + y)
+        if readout.get_attribute("data-query") == str(query):
+            places["query"].append(y)
+    assert places["query"], "the row was not found"
+    return {side: sum(places[at]) / len(places[at]) for side, at in (("x", "key"), ("y", "query"))}
+
+
+def test_the_number_under_the_pointer_is_the_weight(page: sync_api.Page) -> None:
+    canvas, readout = page.get_by_test_id("heat-map"), page.get_by_test_id("heat-map-readout")
+    canvas.hover(position=cell(page, 5, 2))
+    assert float(readout.get_attribute("data-value") or "nan") == pytest.approx(0.43, abs=1e-7)
+    sync_api.expect(readout).to_contain_text("0.4300")
+    sync_api.expect(readout).to_contain_text("<script>window.attacked = 1</script>”(2)")
+    canvas.hover(position=cell(page, 2, 5))
+    sync_api.expect(readout).to_contain_text("not visible to this query")
+
+
+def test_a_click_pins_a_query_and_another_unpins_it(page: sync_api.Page) -> None:
+    canvas, readout = page.get_by_test_id("heat-map"), page.get_by_test_id("heat-map-readout")
+    place = cell(page, 6, 1)
+    canvas.click(position=place)
+    events(page, "pin 6")
+    page.get_by_text("events:").hover()
+    sync_api.expect(readout).to_contain_text("strongest of the pinned row")
+    assert (readout.get_attribute("data-query"), readout.get_attribute("data-key")) == ("6", "6")
+    canvas.click(position=place)
+    events(page, "pin 6, pin -1")
+
+
+def test_dragging_zooms_and_the_button_goes_back(page: sync_api.Page) -> None:
+    start, end = cell(page, 3, 1), cell(page, 6, 2)
+    box = page.get_by_test_id("heat-map").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + start["x"], box["y"] + start["y"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + end["x"], box["y"] + end["y"], steps=5)
+    page.mouse.up()
+    events(page, "zoom (3, 7, 1, 3)")
+    page.get_by_role("button", name="Reset zoom").click()
+    events(page, "zoom (3, 7, 1, 3), zoom ()")
+
+
+def test_a_double_click_resets_the_zoom_without_pinning(page: sync_api.Page) -> None:
+    canvas = page.get_by_test_id("heat-map")
+    canvas.focus()
+    page.keyboard.press("+")
+    events(page, "zoom (5, 8, 0, 3)")
+    canvas.dblclick(position=cell(page, 5, 2))
+    events(page, "zoom (5, 8, 0, 3), zoom ()")
+
+
+def test_the_heat_map_obeys_the_keyboard(page: sync_api.Page) -> None:
+    readout = page.get_by_test_id("heat-map-readout")
+    page.get_by_test_id("heat-map").focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowRight")
+    assert (readout.get_attribute("data-query"), readout.get_attribute("data-key")) == ("6", "1")
+    page.keyboard.press("Enter")
+    events(page, "pin 6")
+
+
+def test_the_head_map_reads_out_and_selects(page: sync_api.Page) -> None:
+    canvas, readout = page.get_by_test_id("head-map"), page.get_by_test_id("head-map-readout")
+    canvas.focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
+        page.keyboard.press(key)
+    sync_api.expect(readout).to_have_text("L2 H2entropy0.833")
+    page.keyboard.press("Enter")
+    events(page, "head (2, 2)")
+    canvas.click(position={"x": 10, "y": 60})
+    events(page, "head (2, 2), head (1, None)")
+    sync_api.expect(readout).to_contain_text("no softmax attention in this layer")
+
+
+def test_tokens_are_text_and_can_be_chosen(page: sync_api.Page) -> None:
+    strip = page.get_by_test_id("token-strip")
+    token = strip.locator("[data-index='2']")
+    sync_api.expect(token).to_have_attribute("title", "<script>window.attacked = 1</script>")
+    sync_api.expect(token).to_have_attribute("data-value", "0.30000001192092896")
+    assert page.evaluate("window.attacked") is None
+    assert page.locator("script:text('attacked')").count() == 0
+    token.hover()
+    readout = page.get_by_test_id("token-strip-readout")
+    sync_api.expect(readout).to_have_text("“<script>window.attacked = 1</script>”(2)gradient+0.300")
+    token.click()
+    events(page, "token 2")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    events(page, "token 2, token 3")
+    sync_api.expect(strip.locator("[aria-selected=true]")).to_have_attribute("data-index", "3")
+    assert strip.locator("[tabindex='0']").count() == 1
+
+
+def test_choices_show_per_cent_and_can_be_chosen(page: sync_api.Page) -> None:
+    bars = page.get_by_test_id("choice-bars")
+    options = bars.get_by_role("option")
+    assert [option.get_attribute("data-probability") for option in options.all()] == [
+        "0.773",
+        "0.065",
+        "0.012",
+        "0.001",
+    ]
+    sync_api.expect(options.first).to_contain_text("77.3\u00a0%")
+    options.nth(2).click()
+    events(page, "choice 2")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    events(page, "choice 2, choice 1")
+    sync_api.expect(bars.locator("[aria-selected=true]")).to_have_attribute("data-index", "1")
+
+
+@pytest.mark.parametrize("width", [480, 900])
+def test_nothing_is_wider_than_a_narrow_page(page: sync_api.Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_timeout(300)
+    for name in ("heat-map", "token-strip", "choice-bars"):
+        box = page.get_by_test_id(name).bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= width
