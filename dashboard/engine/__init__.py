@@ -1,0 +1,73 @@
+"""Everything about models: load one, trace an input, ask for attention, scores and attribution.
+
+    from dashboard.engine import load_model, trace, attribute
+
+    model = load_model("smollm2")
+    t = trace(model, "The capital of France is")
+    t.attention(layer=3, head=2)
+
+Names are imported when first used, because torch takes seconds to import and much of the application does not need it.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dashboard.engine.attribution import METHODS, Attribution, attribute
+    from dashboard.engine.catalog import MODELS
+    from dashboard.engine.errors import Cancelled, EngineError
+    from dashboard.engine.head_scores import HEAD_SCORES
+    from dashboard.engine.heat_maps import HeatMap
+    from dashboard.engine.loading import Facts, LoadedModel, load_model
+    from dashboard.engine.tasks import Choice, Prediction
+    from dashboard.engine.tokens import Token
+    from dashboard.engine.tracing import Site, Trace, trace
+    from dashboard.engine.verification import Verification
+
+_HOME = {
+    "load_model": "loading",
+    "LoadedModel": "loading",
+    "Facts": "loading",
+    "Verification": "verification",
+    "trace": "tracing",
+    "Trace": "tracing",
+    "Site": "tracing",
+    "Token": "tokens",
+    "Prediction": "tasks",
+    "Choice": "tasks",
+    "HeatMap": "heat_maps",
+    "attribute": "attribution",
+    "Attribution": "attribution",
+    "METHODS": "attribution",
+    "HEAD_SCORES": "head_scores",
+    "MODELS": "catalog",
+    "EngineError": "errors",
+    "Cancelled": "errors",
+}
+
+__all__ = [
+    "HEAD_SCORES",
+    "METHODS",
+    "MODELS",
+    "Attribution",
+    "Cancelled",
+    "Choice",
+    "EngineError",
+    "Facts",
+    "HeatMap",
+    "LoadedModel",
+    "Prediction",
+    "Site",
+    "Token",
+    "Trace",
+    "Verification",
+    "attribute",
+    "load_model",
+    "trace",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,31 @@
+"""How sensitive the target's logit is to each token's embedding."""
+
+import numpy as np
+from jaxtyping import Float
+
+from dashboard.engine.attribution import METHODS, Method, Question, Report
+
+
+def run(question: Question, report: Report) -> Float[np.ndarray, "token"]:
+    """The Euclidean length of ∂logit/∂x[i]."""
+    report("One pass there and back", 0.0)
+    _, gradient = question.embedding_gradient()
+    return gradient.norm(dim=-1).cpu().numpy()
+
+
+METHODS.add(
+    "gradient_norm",
+    Method(
+        name="gradient_norm",
+        title="Gradient norm",
+        kind="gradient",
+        formula=r"\left\lVert \frac{\partial s_y}{\partial x_i} \right\rVert_2",
+        meaning="How strongly the target's logit reacts to a small change of this token's embedding.",
+        caveat="A size without a sign: it says where the model is sensitive, not in which direction.",
+        source="Simonyan et al. 2014; Atanasova et al. 2020",
+        unit="logit per unit of embedding",
+        signed=False,
+        passes=lambda n_tokens: 3,
+        run=run,
+    ),
+)

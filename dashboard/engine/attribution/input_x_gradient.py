@@ -1,0 +1,31 @@
+"""A first-order estimate of what each token's embedding contributes to the target's logit."""
+
+import numpy as np
+from jaxtyping import Float
+
+from dashboard.engine.attribution import METHODS, Method, Question, Report
+
+
+def run(question: Question, report: Report) -> Float[np.ndarray, "token"]:
+    """Σ_d x[i, d] · ∂logit/∂x[i, d]."""
+    report("One pass there and back", 0.0)
+    embeddings, gradient = question.embedding_gradient()
+    return (embeddings * gradient).sum(-1).cpu().numpy()
+
+
+METHODS.add(
+    "input_x_gradient",
+    Method(
+        name="input_x_gradient",
+        title="Input × gradient",
+        kind="gradient",
+        formula=r"\sum_d x_{i,d}\,\frac{\partial s_y}{\partial x_{i,d}}",
+        meaning="A first-order estimate of what the token's embedding adds to the target's logit.",
+        caveat="A straight-line guess at a curved function: quick, but often little better than chance.",
+        source="Shrikumar et al. 2017",
+        unit="logit",
+        signed=True,
+        passes=lambda n_tokens: 3,
+        run=run,
+    ),
+)

@@ -1,0 +1,43 @@
+"""Errors that a user can cause or meet: each names the cause and the remedy."""
+
+
+class EngineError(Exception):
+    """Something the user can understand and act on.
+
+    Args:
+        cause: What happened, one sentence, with the offending name or number in it.
+        remedy: What to do about it, one sentence.
+    """
+
+    def __init__(self, cause: str, remedy: str) -> None:
+        super().__init__(f"{cause} {remedy}")
+        self.cause = cause
+        self.remedy = remedy
+
+
+class ModelNotFound(EngineError):
+    """No such catalogue name, folder or Hub repository, or a folder without a model."""
+
+
+class DownloadFailed(EngineError):
+    """The network, the package index or the Hub did not give us the file."""
+
+
+class BrokenModel(EngineError):
+    """The files are there but damaged, incomplete, or in a format that is not opened."""
+
+
+class Unsupported(EngineError):
+    """The model or the request is sound, but the engine cannot answer it exactly."""
+
+
+class InvalidInput(EngineError):
+    """Empty text, text over the model's limit, a layer or head that does not exist."""
+
+
+class OutOfMemory(EngineError):
+    """The device cannot hold what was asked for."""
+
+
+class Cancelled(Exception):
+    """Raised by a progress callback to stop long work; never shown as an error."""

@@ -1,0 +1,57 @@
+"""A text as a model takes it, and one forward pass with what the model's task asks for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Int
+from torch import Tensor
+
+from dashboard.engine.errors import InvalidInput
+from dashboard.engine.loading import LoadedModel
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A text as the model takes it."""
+
+    text: str
+    inputs: dict[str, Int[Tensor, "1 token"]]
+    offsets: list[tuple[int, int]] | None
+
+    @property
+    def ids(self) -> Int[Tensor, "token"]:
+        return self.inputs["input_ids"][0]
+
+
+def encode(model: LoadedModel, text: str) -> Encoded:
+    """The text as the model takes it.
+
+    Raises:
+        InvalidInput: The text is empty, or has more tokens than the model takes.
+    """
+    if not text.strip():
+        raise InvalidInput("There is no text.", "Type a sentence, or choose an example.")
+    tokenizer = model.tokenizer
+    encoding = tokenizer(text, return_offsets_mapping=tokenizer.is_fast, return_tensors="pt", verbose=False)
+    offsets = encoding.pop("offset_mapping", None)
+    accepted = model.accepted
+    inputs = {name: tensor.to(model.device) for name, tensor in encoding.items() if name in accepted}
+    n_tokens, limit = inputs["input_ids"].shape[1], model.facts.max_tokens
+    if limit is not None and n_tokens > limit:
+        why = "" if model.captures else " (its attention must be read whole, which limits memory)"
+        raise InvalidInput(
+            f"The text has {n_tokens:,} tokens; {model.title} takes at most {limit:,}{why}.",
+            f"Shorten it by {n_tokens - limit:,} tokens or choose a model with a longer context.",
+        )
+    return Encoded(text, inputs, None if offsets is None else [tuple(pair) for pair in offsets[0].tolist()])
+
+
+def forward(model: LoadedModel, inputs: dict[str, Any], *, attentions: bool = False) -> Any:
+    """One forward pass of the network with what its task asks for; the caller holds `model.running()`."""
+    accepted = model.accepted
+    options = model.task.options(accepted)
+    if "use_cache" in accepted:
+        options["use_cache"] = False
+    if attentions:
+        options["output_attentions"] = True
+    return model.network(**inputs, **options)

@@ -1,0 +1,198 @@
+"""Tokens as a person reads them: decoded text, words, special tokens, character offsets.
+
+A tokenizer's own pieces are not readable ("Ġcafé" is stored as "ĠcafÃ©", one emoji is three pieces of two bytes).
+Every piece is turned back into bytes, and pieces that share a character are shown as that character, in parts.
+"""
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import regex
+
+Part = Literal["", "start", "middle", "end"]
+
+_SYMBOLS = {"\n": "↵", "\r": "␍", "\t": "⇥"}
+_BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+# A word is a run of letters, marks and digits, with inner apostrophes; anything else visible is one character as people
+# see it (\X is a grapheme cluster, so a family emoji is one).
+_WORD = regex.compile(r"[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}\p{M}\p{N}_]+)*|(?!\s)\X")
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of the input.
+
+    Attributes:
+        text: Readable text, without its leading space; ↵ and ⇥ for newline and tab. A character spread over several
+            tokens is given whole to each of them.
+        id: Vocabulary index.
+        start: First character in the input text; equal to `end` for tokens that are not in the text.
+        end: One past the last character.
+        word: Index of the word that the token belongs to. A special token is a word of its own.
+        special: Added by the tokenizer, or one of its control tokens.
+        space: A space stands before it.
+        part: Which part of a character it is, "" when it holds whole characters.
+    """
+
+    text: str
+    id: int
+    start: int
+    end: int
+    word: int
+    special: bool
+    space: bool = False
+    part: Part = ""
+
+
+@cache
+def _byte_of_symbol() -> dict[str, int]:
+    """The printable stand-ins that byte-level tokenizers use for bytes (Radford et al. 2019)."""
+    printable = [
+        *range(ord("!"), ord("~") + 1),
+        *range(ord("¡"), ord("¬") + 1),
+        *range(ord("®"), ord("ÿ") + 1),
+    ]
+    table = {chr(byte): byte for byte in printable}
+    table.update({chr(256 + i): byte for i, byte in enumerate(b for b in range(256) if b not in printable)})
+    return table
+
+
+def _piece_bytes(piece: str, byte_level: bool) -> bytes:
+    """The text that one vocabulary piece stands for, as UTF-8; a "▁" is a leading space (SentencePiece)."""
+    if byte_level:
+        table = _byte_of_symbol()
+        if all(symbol in table for symbol in piece):
+            return bytes(table[symbol] for symbol in piece)
+        return piece.encode()
+    if match := _BYTE_PIECE.fullmatch(piece):
+        return bytes([int(match[1], 16)])
+    return piece.replace("▁", " ").encode()
+
+
+def _is_byte_level(tokenizer: Any) -> bool:
+    decoder = tokenizer.backend_tokenizer.decoder
+    return decoder is not None and b"ByteLevel" in decoder.__getstate__()
+
+
+def _decode(pieces: Sequence[bytes]) -> list[tuple[str, Part]]:
+    """Text and part of each piece; pieces that share a character all get the characters that they share.
+
+    Invariant: the texts of pieces without a part, and of one piece of each group, join to the decoded whole.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    texts: list[tuple[str, Part]] = []
+    group: list[str] = []  # what decoding gave so far, one entry for each piece of an unfinished character
+    for piece in pieces:
+        group.append(decoder.decode(piece))
+        if decoder.getstate()[0]:  # bytes of an unfinished character are pending
+            continue
+        texts.extend(_name_parts(group))
+        group = []
+    if group:
+        group[-1] += decoder.decode(b"", final=True)
+        texts.extend(_name_parts(group))
+    return texts
+
+
+def _name_parts(group: list[str]) -> list[tuple[str, Part]]:
+    if len(group) == 1:
+        return [(group[0], "")]
+    whole = "".join(group)
+    return [(whole, "start"), *[(whole, "middle")] * (len(group) - 2), (whole, "end")]  # type: ignore[list-item]
+
+
+def _readable(text: str) -> tuple[str, bool]:
+    """The text to show, and whether a space stood before it."""
+    space = len(text) > 1 and text[0] == " " and text[1] != " "
+    shown = text[1:] if space else text
+    if shown and not shown.strip(" "):
+        shown = "␣" * len(shown)
+    return "".join(_symbol(character) for character in shown), space
+
+
+def _symbol(character: str) -> str:
+    """Characters that would be invisible get a name."""
+    if character in _SYMBOLS:
+        return _SYMBOLS[character]
+    invisible = unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"}
+    return f"U+{ord(character):04X}" if invisible else character
+
+
+def _words(text: str, spans: Sequence[tuple[int, int]], special: Sequence[bool]) -> list[int]:
+    """Word index of each token: runs of letters and digits, single punctuation marks, special tokens alone."""
+    found = list(_WORD.finditer(text))
+    words, at, current = [], 0, -1
+    last: object = None
+    for index, ((start, end), is_special) in enumerate(zip(spans, special, strict=True)):
+        start += len(text[start:end]) - len(text[start:end].lstrip())
+        while at < len(found) and found[at].end() <= start:
+            at += 1
+        inside = at < len(found) and found[at].start() < end and start < end and not is_special
+        name = ("word", at) if inside else ("alone", index)
+        if name != last:
+            current += 1
+        last = name
+        words.append(current)
+    return words
+
+
+def special_ids(tokenizer: Any) -> set[int]:
+    """Vocabulary indices of control tokens, those among the added tokens too (chat marks)."""
+    added = {index for index, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return added | set(tokenizer.all_special_ids)
+
+
+def read_tokens(
+    tokenizer: Any, text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]] | None
+) -> tuple[Token, ...]:
+    """Readable tokens of an encoded text.
+
+    Args:
+        tokenizer: A transformers tokenizer (fast).
+        text: What was encoded.
+        ids: Vocabulary indices.
+        offsets: First and one past the last character of each token; None where the tokenizer has none, then every
+            token is its own word.
+    """
+    pieces = tokenizer.convert_ids_to_tokens(list(ids))
+    control = special_ids(tokenizer)
+    special = [token in control for token in ids]
+    byte_level = _is_byte_level(tokenizer)
+    encoded = [
+        piece.encode() if is_special else _piece_bytes(piece, byte_level)
+        for piece, is_special in zip(pieces, special, strict=True)
+    ]
+    spans = list(offsets) if offsets is not None else [(0, 0)] * len(ids)
+    words = _words(text, spans, special)
+    tokens = []
+    for i, (decoded, part) in enumerate(_decode(encoded)):
+        shown, space = (decoded, False) if special[i] else _readable(decoded)
+        start, end = spans[i]
+        tokens.append(Token(shown, int(ids[i]), start, end, words[i], special[i], space, part))
+    return tuple(tokens)
+
+
+def read_token(tokenizer: Any, token_id: int) -> Token:
+    """One vocabulary entry, readable; not part of any text, so its offsets are 0."""
+    (token,) = read_tokens(tokenizer, "", [token_id], None)
+    return token
+
+
+def join_words(tokens: Sequence[Token], text: str) -> tuple[Token, ...]:
+    """One entry for each word: its text as written, its first token's id, and the characters it spans."""
+    starts = [i for i, token in enumerate(tokens) if i == 0 or token.word != tokens[i - 1].word]
+    words = []
+    for first, stop in zip(starts, [*starts[1:], len(tokens)], strict=True):
+        head, tail = tokens[first], tokens[stop - 1]
+        if stop - first == 1:
+            words.append(head)
+            continue
+        written = text[head.start : tail.end].strip() or head.text
+        shown = "".join(_symbol(character) for character in written)
+        words.append(Token(shown, head.id, head.start, tail.end, head.word, head.special, head.space))
+    return tuple(words)

@@ -1,0 +1,262 @@
+"""One input through one model: tokens, prediction, and any attention weight of any head."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from dashboard.engine.attention import Layer, RebuiltLayer, output_error
+from dashboard.engine.capture import Recorder, recording
+from dashboard.engine.errors import InvalidInput, Unsupported
+from dashboard.engine.head_scores import HEAD_SCORES, compute_head_scores
+from dashboard.engine.heat_maps import HeadReduction, HeatMap, Hidden, Pooling, heat_map, thumbnails
+from dashboard.engine.loading import LoadedModel
+from dashboard.engine.passes import Encoded, encode, forward
+from dashboard.engine.tasks import Choice, Prediction, Readout, make_choice, predict
+from dashboard.engine.tokens import Token, read_tokens
+from dashboard.engine.verification import read_layers
+
+OUTPUT_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+"""How far rebuilt weights times values may be from the kernel's own output; see attention.output_error."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place in a model where tokens attend to tokens. So far every model has one: "self"."""
+
+    name: str
+    n_layers: int
+    n_heads: int
+    n_kv_heads: int
+    query_tokens: tuple[Token, ...]
+    key_tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """One input through one model. Holds queries and keys, never a T×T tensor (unless the model allows nothing else).
+
+    Attributes:
+        text: What was put in.
+        tokens: The input's tokens.
+        prediction: What the model says.
+        sites: Where there is attention to look at.
+        seconds: How long the forward pass took.
+        output_error: Largest relative error of rebuilt attention's output over all layers; None when read by eager.
+        model: The model, for methods that run it again.
+        encoded: The input as tensors.
+        readout: From outputs to the explained logits.
+    """
+
+    text: str
+    tokens: tuple[Token, ...]
+    prediction: Prediction
+    sites: tuple[Site, ...]
+    seconds: float
+    output_error: float | None
+    model: LoadedModel = field(repr=False)
+    encoded: Encoded = field(repr=False)
+    readout: Readout = field(repr=False)
+    logits: Float[Tensor, "choice"] = field(repr=False)
+    layers: dict[str, tuple[Layer | None, ...]] = field(repr=False)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the attention needs while the trace is kept."""
+        return sum(layer.nbytes for layers in self.layers.values() for layer in layers if layer is not None)
+
+    def choice(self, target: int | None = None) -> Choice:
+        """The most probable choice, or any other by its vocabulary or class index.
+
+        Raises:
+            InvalidInput: The model has no such choice.
+        """
+        if target is None:
+            return self.prediction.choices[0]
+        if not 0 <= target < len(self.logits):
+            raise InvalidInput(
+                f"The model has no choice number {target}.", f"It has {len(self.logits):,}, counted from 0."
+            )
+        return make_choice(self.model.task, self.logits, target, self.model.network, self.model.tokenizer)
+
+    def site(self, name: str = "self") -> Site:
+        """The site of that name.
+
+        Raises:
+            InvalidInput: The trace has no such site.
+        """
+        for site in self.sites:
+            if site.name == name:
+                return site
+        raise InvalidInput(
+            f"There is no “{name}” attention in this trace.",
+            f"Choose one of: {', '.join(site.name for site in self.sites)}.",
+        )
+
+    def layer(self, layer: int, head: int | None = None, site: str = "self") -> Layer:
+        """One layer's attention, after checking that layer and head exist.
+
+        Raises:
+            InvalidInput: They do not.
+            Unsupported: The layer mixes tokens without softmax attention.
+        """
+        self.site(site)
+        layers = self.layers[site]
+        if not 0 <= layer < len(layers):
+            raise InvalidInput(
+                f"There is no layer {layer}.", f"Layers are numbered 0 to {len(layers) - 1} in this model."
+            )
+        chosen = layers[layer]
+        if chosen is None:
+            raise Unsupported(f"Layer {layer} has no softmax attention.", "Choose another layer.")
+        if head is not None and not 0 <= head < chosen.n_heads:
+            raise InvalidInput(
+                f"There is no head {head}.", f"Heads are numbered 0 to {chosen.n_heads - 1} in this model."
+            )
+        return chosen
+
+    def attention(
+        self, layer: int, head: int | None = None, *, rows: slice = slice(None), site: str = "self"
+    ) -> Float[np.ndarray, "*head query key"]:
+        """Exact weights of one head, or of all heads of the layer; each row sums to 1 (less where there is a sink).
+
+        Args:
+            layer: Counted from 0.
+            head: Counted from 0; None gives all heads, with a leading head axis.
+            rows: Which queries.
+            site: Which attention.
+        """
+        chosen = self.layer(layer, head, site)
+        rows = slice(*rows.indices(chosen.n_queries))
+        if head is None:
+            return chosen.weights(slice(None), rows).cpu().numpy()
+        return chosen.weights(slice(head, head + 1), rows)[0].cpu().numpy()
+
+    def heat_map(
+        self,
+        layer: int,
+        head: int,
+        *,
+        site: str = "self",
+        over: HeadReduction = "head",
+        hide: Hidden = "nothing",
+        words: bool = False,
+        window: tuple[int, int, int, int] | None = None,
+        max_pixels: int = 256,
+        pooling: Pooling = "max",
+    ) -> HeatMap:
+        """One head's attention for the screen; see heat_maps.heat_map."""
+        where = self.site(site)
+        return heat_map(
+            self.layer(layer, head, site),
+            where.query_tokens,
+            where.key_tokens,
+            head=head,
+            over=over,
+            hide=hide,
+            words=words,
+            window=window,
+            max_pixels=max_pixels,
+            pooling=pooling,
+        )
+
+    def thumbnails(
+        self, max_pixels: int = 64, site: str = "self", pooling: Pooling = "max"
+    ) -> UInt8[np.ndarray, "layer head query_pixel key_pixel"]:
+        """Every head's pattern, small; see heat_maps.thumbnails."""
+        self.site(site)
+        return thumbnails(self.layers[site], max_pixels, pooling)
+
+    def head_scores(self, name: str, site: str = "self") -> Float[np.ndarray, "layer head"]:
+        """One score for every head.
+
+        Raises:
+            InvalidInput: There is no score of that name.
+        """
+        return self.all_head_scores([name], site)[name]
+
+    def all_head_scores(
+        self, names: Sequence[str] | None = None, site: str = "self"
+    ) -> dict[str, Float[np.ndarray, "layer head"]]:
+        """Several scores (all, by default) for every head, in one pass over the weights."""
+        self.site(site)
+        names = list(HEAD_SCORES) if names is None else names
+        for name in names:
+            if name not in HEAD_SCORES:
+                raise InvalidInput(f"There is no head score “{name}”.", f"Choose one of: {', '.join(HEAD_SCORES)}.")
+        return compute_head_scores(self.layers[site], names)
+
+
+def trace(model: LoadedModel, text: str) -> Trace:
+    """Runs the model once on the text and keeps what its attention depends on.
+
+    Raises:
+        InvalidInput: The text is empty, too long, or lacks what the task needs (a mask token).
+        Unsupported: The rebuilt attention does not reproduce this pass: nothing is drawn.
+        OutOfMemory: The device could not hold it.
+    """
+    encoded = encode(model, text)
+    position = model.task.position(encoded.ids, model.tokenizer)
+    tokens = read_tokens(model.tokenizer, text, encoded.ids.tolist(), encoded.offsets)
+    started = time.perf_counter()
+    recorder = Recorder()
+    with model.running(), torch.no_grad():
+        if model.captures:
+            with recording(recorder):
+                outputs = forward(model, encoded.inputs)
+        else:
+            outputs = forward(model, encoded.inputs, attentions=True)
+        readout = model.task.readout(position, outputs)
+        logits = readout(outputs, torch.ones_like(encoded.inputs["input_ids"]))[0]
+        seconds = time.perf_counter() - started
+        error = None
+        layers: tuple[Layer | None, ...]
+        if model.captures:
+            rebuilt = [RebuiltLayer(layer) for layer in recorder.layers]
+            error = max(output_error(layer) for layer in rebuilt)
+            layers = _placed(rebuilt, recorder.layer_indices, model.facts.n_layers)
+        else:
+            layers = read_layers(outputs.attentions, model.task.causal)
+    tolerance = OUTPUT_TOLERANCE.get(model.network.dtype, 1e-4)
+    if error is not None and not error <= tolerance:
+        raise Unsupported(
+            f"On this text the rebuilt attention of {model.title} misses the model's own output by {error:.1e}.",
+            "Nothing is drawn that is not what the model computes: try another text or model.",
+        )
+    present = [layer for layer in layers if layer is not None]
+    site = Site(
+        "self",
+        len(layers),
+        max(layer.n_heads for layer in present),
+        max(layer.n_kv_heads for layer in present),
+        tokens,
+        tokens,
+    )
+    return Trace(
+        text=text,
+        tokens=tokens,
+        prediction=predict(model.task, logits, position, model.network, model.tokenizer),
+        sites=(site,),
+        seconds=seconds,
+        output_error=error,
+        model=model,
+        encoded=encoded,
+        readout=readout,
+        logits=logits,
+        layers={"self": layers},
+    )
+
+
+def _placed(captured: list[RebuiltLayer], indices: list[int | None], n_layers: int) -> tuple[Layer | None, ...]:
+    """Captured layers at the model's own layer numbers, so that layers without attention leave a gap."""
+    known = [index for index in indices if index is not None]
+    if len(set(known)) != len(captured) or max(known, default=0) >= n_layers:
+        return tuple(captured)
+    placed: list[Layer | None] = [None] * n_layers
+    for index, layer in zip(known, captured, strict=True):
+        placed[index] = layer
+    return tuple(placed)

@@ -1,0 +1,102 @@
+"""Which keys each query may see, kept in memory proportional to the number of tokens.
+
+An attention mask is a T×T tensor, but nearly all of them say the same simple thing: each query sees one run of
+keys (causal, sliding window, chunk, everything), and padding is seen by nobody. That is two numbers a query and
+one flag a key. A mask that says more is kept as it is.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+_ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class Visibility:
+    """The keys that each query may see.
+
+    Attributes:
+        start: First key that a query sees.
+        stop: One past the last key that a query sees.
+        key_visible: False for padding.
+        dense: The whole additive mask, only where runs cannot express it; it then decides alone.
+    """
+
+    start: Int[Tensor, "query"]
+    stop: Int[Tensor, "query"]
+    key_visible: Bool[Tensor, "key"]
+    dense: Float[Tensor, "query key"] | None = None
+
+    def rows(self, rows: slice) -> Bool[Tensor, "row key"]:
+        """True where the query may see the key."""
+        if self.dense is not None:
+            return self.dense[rows] > torch.finfo(self.dense.dtype).min / 2
+        keys = torch.arange(len(self.key_visible), device=self.start.device)
+        inside = (keys >= self.start[rows, None]) & (keys < self.stop[rows, None])  # [row, key]
+        return inside & self.key_visible
+
+    def span(self, rows: slice) -> slice:
+        """The run of keys outside which these rows see nothing, so nothing needs computing.
+
+        A row that sees nothing at all (padding) attends evenly to every key, as in transformers: then it is all keys.
+        """
+        n_keys = len(self.key_visible)
+        if self.dense is not None or bool((self.stop[rows] == 0).any()):
+            return slice(0, n_keys)
+        return slice(int(self.start[rows].min()), int(self.stop[rows].max()))
+
+    def additive(self, rows: slice, keys: slice = slice(None)) -> Float[Tensor, "row key"]:
+        """What is added to the scores: 0 where visible, the smallest float32 elsewhere (as transformers does)."""
+        if self.dense is not None:
+            return self.dense[rows, keys].float()
+        visible = self.rows(rows)[:, keys]
+        return torch.zeros(visible.shape, device=visible.device).masked_fill_(~visible, torch.finfo(torch.float32).min)
+
+    @cached_property
+    def hides_something(self) -> bool:
+        """False when every query sees every key, so that nothing needs adding."""
+        return self.dense is not None or not (
+            bool(self.key_visible.all())
+            and int(self.start.max()) == 0
+            and int(self.stop.min()) == len(self.key_visible)
+        )
+
+    @property
+    def nbytes(self) -> int:
+        kept = [self.start, self.stop, self.key_visible] + ([self.dense] if self.dense is not None else [])
+        return sum(tensor.nbytes for tensor in kept)
+
+
+def unmasked(n_queries: int, n_keys: int, *, causal: bool, device: torch.device) -> Visibility:
+    """Visibility where the model passes no mask: causal (query i sees keys 0…i) or everything."""
+    queries = torch.arange(n_queries, device=device)
+    stop = queries + 1 if causal else torch.full_like(queries, n_keys)
+    everything = torch.ones(n_keys, dtype=torch.bool, device=device)
+    return Visibility(torch.zeros_like(queries), stop.clamp(max=n_keys), everything)
+
+
+def from_additive_mask(mask: Float[Tensor, "query key"]) -> Visibility:
+    """Visibility from transformers' additive mask; falls back to keeping the mask where runs cannot say it."""
+    n_queries, n_keys = mask.shape
+    smallest = torch.finfo(mask.dtype).min / 2
+    key_visible = torch.zeros(n_keys, dtype=torch.bool, device=mask.device)
+    start = torch.zeros(n_queries, dtype=torch.long, device=mask.device)
+    stop = torch.zeros(n_queries, dtype=torch.long, device=mask.device)
+    blocks = [slice(at, min(at + _ROWS_AT_ONCE, n_queries)) for at in range(0, n_queries, _ROWS_AT_ONCE)]
+    for rows in blocks:
+        visible = mask[rows] > smallest  # [row, key]
+        key_visible |= visible.any(0)
+        some = visible.any(1)
+        start[rows] = torch.where(some, visible.int().argmax(1), 0)
+        stop[rows] = torch.where(some, n_keys - visible.flip(1).int().argmax(1), 0)
+    runs = Visibility(start, stop, key_visible)
+    for rows in blocks:
+        block = mask[rows]
+        binary = ((block == 0) | (block <= smallest)).all()
+        if not (bool(binary) and torch.equal(runs.rows(rows), block > smallest)):
+            return Visibility(start, stop, key_visible, dense=mask.clone())
+    return runs
