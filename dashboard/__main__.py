@@ -1,0 +1,133 @@
+"""`python -m dashboard`: start the app, export weights, list models, measure."""
+
+import enum
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dashboard.engine.catalog import DEFAULT_MODEL, MODELS
+from dashboard.engine.errors import EngineError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    help="Exact attention of any transformer, beside its prediction and what that rests on.",
+)
+
+ModelOption = Annotated[str, typer.Option("--model", help="A catalogue name, a Hub id or a folder.")]
+Tokens = Annotated[str, typer.Option(help="Lengths to measure, in tokens, separated by commas.")]
+_HOST, _PORT = "127.0.0.1", 8501
+
+
+class Format(enum.StrEnum):
+    """How exported weights are written."""
+
+    csv = "csv"
+    npz = "npz"
+    json = "json"
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = _HOST,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = _PORT,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Without a command: start the app."""
+    if context.invoked_subcommand is None:
+        serve(host, port, browser)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = _HOST,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = _PORT,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Start the app (the default)."""
+    from streamlit.web import cli
+
+    sys.argv = [
+        "streamlit",
+        "run",
+        str(Path(__file__).with_name("app.py")),
+        f"--server.address={host}",
+        f"--server.port={port}",
+        f"--server.headless={'false' if browser else 'true'}",
+    ]
+    cli.main()
+
+
+@app.command()
+def export(
+    text: Annotated[str, typer.Option(help="The input.")],
+    layer: Annotated[int, typer.Option(help="Counted from 0.")],
+    head: Annotated[int, typer.Option(help="Counted from 0.")],
+    model: ModelOption = DEFAULT_MODEL,
+    format: Annotated[Format, typer.Option(help="csv: a table with tokens on both sides.")] = Format.csv,
+    out: Annotated[Path | None, typer.Option(help="File to write; standard output by default.")] = None,
+) -> None:
+    """Write one head's exact weights with the tokens' texts."""
+    from dashboard.engine import load_model, trace
+    from dashboard.export import write
+
+    loaded = load_model(model, progress=_say)
+    write(trace(loaded, text), layer, head, format.value, out)
+
+
+@app.command()
+def models() -> None:
+    """List the catalogue: what is on this machine, and sizes."""
+    from dashboard.engine import store
+
+    for name, row in MODELS.items():
+        here = store.is_on_disk(name)
+        where = f"{store.size_on_disk(name) / 1e6:,.0f} MB on this machine" if here else "not here yet"
+        print(f"{name}{' (default)' if name == DEFAULT_MODEL else ''}: {row.title} · {row.task} · {row.licence}")
+        print(f"    {row.description}")
+        print(f"    {where} · download {row.download_bytes / 1e6:,.0f} MB ({row.requirement})")
+    print(f"\nCache: {store.cache_dir()}")
+
+
+@app.command()
+def bench(
+    tokens: Tokens = "256,1024,2048",
+    model: ModelOption = DEFAULT_MODEL,
+    out: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
+) -> None:
+    """Measure seconds and memory beside eager `output_attentions=True`, in one run."""
+    from dashboard.bench import measure, table
+
+    lengths = _lengths(tokens)
+    rows = measure(model, lengths, _say)
+    print(table(rows))
+    if out is not None:
+        out.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+def _lengths(tokens: str) -> list[int]:
+    try:
+        lengths = [int(part) for part in tokens.split(",")]
+    except ValueError:
+        lengths = []
+    if not lengths or min(lengths) < 2:
+        raise typer.BadParameter(f"“{tokens}” is not a list of lengths such as 256,1024.", param_hint="--tokens")
+    return lengths
+
+
+def _say(message: str, fraction: float | None) -> None:
+    share = "" if fraction is None else f" {fraction:.0%}"
+    print(f"{message}{share}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    try:
+        app(prog_name="python -m dashboard")
+    except EngineError as error:
+        print(f"{error.cause}\n{error.remedy}", file=sys.stderr)
+        sys.exit(1)

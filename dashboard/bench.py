@@ -1,0 +1,142 @@
+"""Seconds and memory of exact attention on demand beside eager `output_attentions=True`: same model, text and run.
+
+Ratios are what counts: machines are shared and noisy.
+"""
+
+import gc
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import torch
+
+from dashboard.engine import LoadedModel, Trace, load_model, trace
+from dashboard.engine.devices import memory_in_use
+from dashboard.engine.errors import Unsupported
+from dashboard.engine.passes import forward
+
+_SAMPLE_SECONDS = 0.005
+_SENTENCE = "The old keeper climbed the stairs of the lighthouse, counted every step aloud, and looked at the sea. "
+
+Say = Callable[[str, float | None], None]
+
+
+class _Peak:
+    """Seconds and the highest extra memory of a block of code."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+
+    def __enter__(self) -> "_Peak":
+        gc.collect()
+        self._stop = threading.Event()
+        self._base = self._highest = memory_in_use(self._device)
+        if self._device.type == "cuda":
+            torch.cuda.synchronize()
+            torch.cuda.reset_peak_memory_stats()
+        self._watcher = threading.Thread(target=self._watch)
+        self._watcher.start()
+        self._started = time.perf_counter()
+        return self
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_SAMPLE_SECONDS):
+            self._highest = max(self._highest, memory_in_use(self._device))
+
+    def __exit__(self, *unused: object) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize()
+        self.seconds = time.perf_counter() - self._started
+        self._stop.set()
+        self._watcher.join()
+        highest = max(self._highest, memory_in_use(self._device))
+        if self._device.type == "cuda":
+            highest = torch.cuda.max_memory_allocated()
+        self.megabytes = max(0.0, (highest - self._base) / 1e6)
+
+
+def text_of(model: LoadedModel, n_tokens: int) -> str:
+    """A text of exactly that many tokens, special tokens included where the tokenizer adds them."""
+    tokenizer = model.tokenizer
+    added = len(tokenizer("")["input_ids"])
+    ids = tokenizer(_SENTENCE * (n_tokens // 8 + 1), add_special_tokens=False, verbose=False)["input_ids"]
+    text: str = tokenizer.decode(ids[: n_tokens - added])
+    return text
+
+
+def _eager(model: LoadedModel, found: Trace) -> Any:
+    """What the library gives by itself: all weights of all layers."""
+    network = model.network
+    network.set_attn_implementation("eager")
+    with model.running(), torch.no_grad():
+        return forward(model, found.encoded.inputs, attentions=True).attentions
+
+
+def _largest_difference(found: Trace, eager: Any) -> float:
+    largest = 0.0
+    for layer, own in zip(found.layers["self"], eager, strict=True):
+        assert layer is not None
+        for head in range(layer.n_heads):
+            rebuilt = layer.weights(slice(head, head + 1), slice(0, layer.n_queries))[0]
+            largest = max(largest, float((rebuilt - own[0, head].float()).abs().max()))
+    return largest
+
+
+def measure(source: str, lengths: list[int], say: Say) -> list[dict[str, Any]]:
+    """One row of figures for each length. The model is its own: eager attention changes its configuration.
+
+    Raises:
+        Unsupported: The model's attention is read by eager anyway, so there is nothing to compare.
+    """
+    model = load_model(source, progress=say)
+    if not model.captures:
+        raise Unsupported(f"{model.title} is read by eager attention itself.", "Choose another model.")
+    trace(model, text_of(model, 64))  # warm up
+    return [_measure_one(model, n_tokens, say) for n_tokens in lengths]
+
+
+def _measure_one(model: LoadedModel, n_tokens: int, say: Say) -> dict[str, Any]:
+    from dashboard.engine import capture
+
+    say(f"{n_tokens:,} tokens: ours", None)
+    text = text_of(model, n_tokens)
+    with _Peak(model.device) as ours:
+        found = trace(model, text)
+    with _Peak(model.device) as one_map:
+        found.heat_map(model.facts.n_layers // 2, 0)
+    with _Peak(model.device) as thumbs:
+        found.thumbnails()
+    with _Peak(model.device) as scores:
+        found.all_head_scores()
+    say(f"{n_tokens:,} tokens: eager", None)
+    try:
+        with _Peak(model.device) as theirs:
+            weights = _eager(model, found)
+        difference = _largest_difference(found, weights)
+    finally:
+        model.network.set_attn_implementation(capture.NAME)
+    return {
+        "tokens": len(found.tokens),
+        "eager seconds": theirs.seconds,
+        "trace seconds": ours.seconds,
+        "times faster": theirs.seconds / ours.seconds,
+        "eager extra MB": theirs.megabytes,
+        "trace extra MB": ours.megabytes,
+        "times less memory": theirs.megabytes / max(ours.megabytes, 0.1),
+        "kept MB": found.nbytes / 1e6,
+        "one head map seconds": one_map.seconds,
+        "all thumbnails seconds": thumbs.seconds,
+        "all head scores seconds": scores.seconds,
+        "largest difference": difference,
+        "device": str(model.device),
+        "dtype": model.facts.dtype,
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The figures for people: one column a length."""
+    frame = pd.DataFrame(rows).set_index("tokens").T
+    shown = frame.map(lambda value: f"{value:.3g}" if isinstance(value, float) else str(value))
+    return shown.to_string()

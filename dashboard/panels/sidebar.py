@@ -1,0 +1,71 @@
+"""The sidebar: which model, what it is, how exactly it is shown, and examples to try."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import runtime, state
+from dashboard.engine.catalog import MODELS
+from dashboard.panels.text import bytes_text, plain
+
+if TYPE_CHECKING:
+    from dashboard.engine import LoadedModel
+
+
+def sidebar() -> None:
+    """Draws the sidebar. Never waits: the page shows progress and errors."""
+    view = state.current()
+    with st.sidebar:
+        options = [*MODELS, *([] if view.model in MODELS else [view.model])]
+        st.selectbox(
+            "Model",
+            options,
+            format_func=lambda name: MODELS[name].title if name in MODELS else name,
+            accept_new_options=True,
+            help="Choose one, or type a Hub id (org/name) or the path of a folder with safetensors weights.",
+            **state.bind("model", layer=None, head=None, target=None, pin=None, zoom=None),
+        )
+        if view.model in MODELS:
+            st.caption(MODELS[view.model].description)
+        job = runtime.model_job(view.model)
+        if job.result is not None:
+            _facts(job.result)
+        else:
+            st.caption("Not loaded." if job.done else "Loading …")
+        _examples(view)
+        if not state.fits_link(view):
+            st.caption("This text is too long for a link: the address shows it only in this window.")
+
+
+def _facts(model: "LoadedModel") -> None:
+    facts, proof = model.facts, model.verification
+    kv = f" ({facts.n_kv_heads} kv)" if facts.n_kv_heads != facts.n_heads else ""
+    st.caption(
+        f"{plain(facts.architecture)} · {facts.n_parameters / 1e6:,.0f} M parameters  \n"
+        f"{facts.n_layers} layers × {facts.n_heads} heads{kv}  \n"
+        f"{facts.dtype} · {facts.device} · {bytes_text(runtime.memory_in_use(model))} in use"
+    )
+    if proof.method == "capture":
+        st.badge(f"equals eager to {proof.max_difference:.0e}", icon=":material/check:", color="green")
+        about = (
+            f"Rebuilt from queries and keys; compared with the model's own attention on {proof.n_tokens} tokens, all "
+            "layers and heads."
+        )
+    else:
+        st.badge("read from eager attention", icon=":material/check:", color="orange")
+        about = "This architecture does not let queries and keys be captured: its own weights are read, up to a token limit."
+    st.caption(about)
+
+
+def _examples(view: state.View) -> None:
+    row = MODELS.get(view.model)
+    with st.expander("Examples", expanded=True, icon=":material/lightbulb:"):
+        for name in [row.name] if row else list(MODELS):
+            for index, text in enumerate(MODELS[name].examples):
+                st.button(
+                    plain(text if len(text) <= 60 else text[:59] + "…"),
+                    key=f"example_{name}_{index}",
+                    type="tertiary",
+                    on_click=state.update,
+                    kwargs={"text": text, "target": None, "pin": None, "zoom": None},
+                )

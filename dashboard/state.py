@@ -1,0 +1,174 @@
+"""What a link holds: one typed View <-> the URL's query parameters.
+
+The URL is the only truth. Every run reads the View from it; every control writes to it, before the next run, and
+is set from it when it is drawn. So a copied link, the back button and a click on a picture all work the same way.
+"""
+
+import base64
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args
+from urllib.parse import quote
+
+import streamlit as st
+
+from dashboard.engine.catalog import DEFAULT_MODEL, MODELS
+
+Over = Literal["head", "mean", "max"]
+Hide = Literal["nothing", "first", "special"]
+Scale = Literal["linear", "log", "row"]
+Palette = Literal["viridis", "cividis", "magma"]
+Unit = Literal["tokens", "words"]
+Form = Literal["strip", "table"]
+
+# Longer texts are packed; past the last limit browsers and servers refuse the link, and the text stays in the session.
+_PLAIN_LIMIT = 2_000
+_LINK_LIMIT = 40_000
+_UNPACKED_LIMIT = 1_000_000
+_PACKED, _KEPT = "packed", "kept"
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything that a link to the dashboard says; None means "choose for me"."""
+
+    model: str = DEFAULT_MODEL
+    text: str | None = None
+    target: int | None = None
+    method: str | None = None
+    unit: Unit = "tokens"
+    form: Form = "strip"
+    score: str = "entropy"
+    layer: int | None = None
+    head: int | None = None
+    over: Over = "head"
+    pin: int | None = None
+    hide: Hide = "nothing"
+    words: bool = False
+    scale: Scale = "linear"
+    palette: Palette = "viridis"
+    zoom: tuple[int, int, int, int] | None = None
+
+    @property
+    def shown_text(self) -> str:
+        """The text to run: the visitor's, or the model's first example on a first visit."""
+        if self.text is not None:
+            return self.text
+        row = MODELS.get(self.model) or MODELS[DEFAULT_MODEL]
+        return row.examples[0]
+
+
+_CHOICES = {"over": Over, "hide": Hide, "scale": Scale, "palette": Palette, "unit": Unit, "form": Form}
+_NUMBERS = {"target", "layer", "head", "pin"}
+_DEFAULTS = View()
+
+
+def _read(name: str, value: str) -> Any:
+    """A field's value from the URL; its default where the URL makes no sense."""
+    default = getattr(_DEFAULTS, name)
+    if name in _NUMBERS:
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else default
+    if name in _CHOICES:
+        return value if value in get_args(_CHOICES[name]) else default
+    if name == "words":
+        return value == "1"
+    if name == "zoom":
+        parts = value.split("-")
+        if len(parts) != 4 or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+            return default
+        return tuple(int(part) for part in parts)
+    return value
+
+
+def _write(value: Any) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, tuple):
+        return "-".join(str(part) for part in value)
+    return str(value)
+
+
+def from_query(query: Mapping[str, str], kept_text: str | None = None) -> View:
+    """The View that a link says; what it says wrongly is left at its default.
+
+    Args:
+        query: The URL's parameters.
+        kept_text: This session's text, for one that was too long for a link.
+    """
+    known = {f.name for f in fields(View)}
+    values = {name: _read(name, value) for name, value in query.items() if name in known}
+    if _PACKED in query:
+        values["text"] = _unpack(query[_PACKED])
+    elif _KEPT in query:
+        values["text"] = kept_text
+    return View(**values)
+
+
+def to_query(view: View) -> dict[str, str]:
+    """The shortest link that says the View: only what is not at its default."""
+    query = {
+        name: _write(value)
+        for name, value in asdict(view).items()
+        if value is not None and value != getattr(_DEFAULTS, name)
+    }
+    text = query.get("text", "")
+    if len(quote(text)) > _PLAIN_LIMIT:
+        del query["text"]
+        packed = base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode()
+        query.update({_PACKED: packed} if len(packed) <= _LINK_LIMIT else {_KEPT: "1"})
+    return query
+
+
+def fits_link(view: View) -> bool:
+    """False when the text is too long for a link, so only this session has it."""
+    return _KEPT not in to_query(view)
+
+
+def _unpack(packed: str) -> str | None:
+    try:
+        raw = base64.urlsafe_b64decode(packed.encode())
+        return zlib.decompressobj().decompress(raw, _UNPACKED_LIMIT).decode()
+    except (ValueError, zlib.error):
+        return None
+
+
+def current() -> View:
+    """The View of this run."""
+    return from_query(st.query_params.to_dict(), st.session_state.get("kept_text"))
+
+
+def update(**changes: Any) -> None:
+    """Changes fields of the View, and so the URL, for the next run."""
+    view = replace(current(), **changes)
+    st.session_state["kept_text"] = view.text
+    st.query_params.from_dict(to_query(view))
+
+
+def remember_across_pages(page: str) -> None:
+    """Puts the View back into the URL after a change of page, which clears it."""
+    arrived = st.session_state.get("page") not in (None, page)
+    if arrived and not st.query_params.to_dict():
+        st.query_params.from_dict(st.session_state.get("query", {}))
+    st.session_state["page"] = page
+    st.session_state["query"] = st.query_params.to_dict()
+
+
+def bind(name: str, value: Any = None, **resets: Any) -> dict[str, Any]:
+    """Arguments that tie a widget to one field: `st.toggle("Words", **bind("words"))`.
+
+    Args:
+        name: The field.
+        value: What the widget shows where the field is None ("choose for me").
+        resets: Fields that a change of this one makes meaningless, with their new values.
+    """
+    key = f"control_{name}"
+    field = getattr(current(), name)
+    st.session_state[key] = value if field is None else field
+
+    def take() -> None:
+        chosen = st.session_state[key]
+        if chosen is not None:  # a segmented control that was clicked off
+            update(**{name: chosen}, **resets)
+
+    return {"key": key, "on_change": take}
