@@ -37,6 +37,7 @@ class Job(Generic[T]):
         self.result: T | None = None
         self.error: EngineError | None = None
         self.cancelled = False
+        self.abandoned = False
         self.retry: Callable[[], None] = lambda: None
         self._finished = threading.Event()
         self._work = work
@@ -49,7 +50,7 @@ class Job(Generic[T]):
             self.cancelled = True
         except EngineError as error:
             self.error = error
-        except Exception as error:  # the visitor gets a sentence, the log the rest
+        except Exception as error:  # noqa: BLE001 - the visitor gets a sentence, the log the rest
             st.logger.get_logger(__name__).exception("A job failed")
             self.error = EngineError(
                 f"Something unexpected went wrong ({type(error).__name__}).",
@@ -69,6 +70,11 @@ class Job(Generic[T]):
     def cancel(self) -> None:
         """Asks the work to stop at its next report."""
         self.cancelled = True
+
+    def abandon(self) -> None:
+        """Stops work that nobody waits for any more; whoever asks for it again gets a new job."""
+        if not self.done:
+            self.abandoned = self.cancelled = True
 
     @property
     def done(self) -> bool:
@@ -93,10 +99,10 @@ class _Shelf:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, work: Callable[[Callable[[str, float | None], None]], Any]) -> Job[Any]:
-        """The job of that key, started if there is none or the last one was cancelled."""
+        """The job of that key, started if there is none."""
         with self._lock:
             job = self._jobs.get(key)
-            if job is None:
+            if job is None or job.abandoned:
                 job = self._jobs[key] = Job(work)
                 job.retry = lambda: self.drop(lambda other: other == key)
             self._jobs.move_to_end(key)
@@ -175,7 +181,20 @@ def attribution_job(trace: "Trace", method: str, target: int) -> "Job[Attributio
 
         return attribute(trace, method, target, progress=report)
 
-    return _shelves()["attributions"].get((trace.model.serial, trace.text, method, target), work)
+    job = _shelves()["attributions"].get((trace.model.serial, trace.text, method, target), work)
+    _abandon_previous("attribution", job)
+    return job
+
+
+def _abandon_previous(kind: str, job: Job[Any]) -> None:
+    """A session waits for one job of a kind at a time; the one it no longer waits for is stopped."""
+    previous: Job[Any] | None = st.session_state.get(f"waiting_for_{kind}")
+    if previous is not None and previous is not job:
+        previous.abandon()
+    if job.done:
+        st.session_state.pop(f"waiting_for_{kind}", None)
+    else:
+        st.session_state[f"waiting_for_{kind}"] = job
 
 
 def scores_job(trace: "Trace") -> "Job[dict[str, Any]]":
@@ -214,6 +233,12 @@ def memory_in_use(model: "LoadedModel") -> int:
     from dashboard.engine.devices import memory_in_use
 
     return memory_in_use(model.device)
+
+
+def finished_attribution(trace: "Trace", method: str, target: int) -> "Attribution | None":
+    """The attribution if it is here already; starts nothing."""
+    job = _shelves()["attributions"].peek((trace.model.serial, trace.text, method, target))
+    return None if job is None else job.result
 
 
 def finished_trace(source: str, text: str) -> "Trace | None":

@@ -7,7 +7,12 @@ class EngineError(Exception):
     Args:
         cause: What happened, one sentence, with the offending name or number in it.
         remedy: What to do about it, one sentence.
+
+    Attributes:
+        may_pass: True where trying the same thing again can help.
     """
+
+    may_pass = True
 
     def __init__(self, cause: str, remedy: str) -> None:
         super().__init__(f"{cause} {remedy}")
@@ -30,9 +35,13 @@ class BrokenModel(EngineError):
 class Unsupported(EngineError):
     """The model or the request is sound, but the engine cannot answer it exactly."""
 
+    may_pass = False
+
 
 class InvalidInput(EngineError):
     """Empty text, text over the model's limit, a layer or head that does not exist."""
+
+    may_pass = False
 
 
 class OutOfMemory(EngineError):

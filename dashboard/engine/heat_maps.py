@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
+from torch.nn import functional
 
 from dashboard.engine.attention import Layer, row_blocks
 from dashboard.engine.errors import InvalidInput
@@ -76,8 +77,9 @@ def _unit_starts(tokens: Sequence[Token], words: bool, window: tuple[int, int]) 
 
 
 def _pixel_edges(n_units: int, max_pixels: int) -> Int[np.ndarray, "n"]:
-    """Splits units into at most max_pixels runs whose lengths differ by at most one."""
-    return np.linspace(0, n_units, min(n_units, max_pixels) + 1).round().astype(np.int64)
+    """Splits units into at most max_pixels runs of one length; the last may be shorter."""
+    step = -(-n_units // max_pixels)
+    return np.append(np.arange(0, n_units, step), n_units)
 
 
 def _segment(values: Tensor, lengths: Tensor, how: str) -> Tensor:
@@ -122,7 +124,6 @@ def heat_map(
     key_pixels = _pixel_edges(len(key_starts) - 1, max_pixels)
     hidden = torch.from_numpy(hidden_keys(key_tokens, hide)).to(layer.device)
     key_lengths = torch.from_numpy(np.diff(key_starts)).to(layer.device)
-    pixel_lengths = torch.from_numpy(np.diff(key_pixels)).to(layer.device)
 
     values, hidden_sum, n_rows = [], 0.0, 0
     for first, last in _pixel_row_blocks(query_starts, query_pixels, layer, over):
@@ -141,8 +142,7 @@ def heat_map(
             weights = _segment(weights, key_lengths, "sum")
             weights = _segment(weights.T, row_lengths, "mean").T
             seen = _segment(_segment(seen, key_lengths, "max").T, row_lengths, "max").T
-        pixel_rows = torch.from_numpy(np.diff(query_pixels[first : last + 1])).to(layer.device)
-        values.append(_pool(weights, seen, pixel_rows, pixel_lengths, pooling))
+        values.append(_pool_visible(weights, seen, int(query_pixels[1]), int(key_pixels[1]), pooling))
     picture = torch.cat(values).cpu().numpy()
     one_to_one = len(query_pixels) == len(query_starts) and len(key_pixels) == len(key_starts)
     return HeatMap(
@@ -171,13 +171,25 @@ def _pixel_row_blocks(
     return [*blocks, (first, len(pixels) - 1)]
 
 
-def _pool(weights: Tensor, seen: Tensor, rows: Tensor, columns: Tensor, how: Pooling) -> Tensor:
-    """Pools [row, column] into [len(rows), len(columns)] pixels over the visible cells; NaN where there are none."""
-    count = _segment(_segment(seen, columns, "sum").T, rows, "sum").T
-    if how == "max":
-        pooled = _segment(_segment(weights * seen, columns, "max").T, rows, "max").T
-    else:
-        pooled = _segment(_segment(weights * seen, columns, "sum").T, rows, "sum").T / count.clamp_min(1)
+def _blocks(values: Tensor, rows: int, columns: int) -> Tensor:
+    """[..., row, column] as [..., row_pixel, rows, column_pixel, columns], filled up with zeros."""
+    n_rows, n_columns = values.shape[-2:]
+    padded = functional.pad(values, (0, -n_columns % columns, 0, -n_rows % rows))
+    return padded.unflatten(-1, (-1, columns)).unflatten(-3, (-1, rows))
+
+
+def _pool(weights: Tensor, rows: int, columns: int, how: Pooling) -> Tensor:
+    """The largest weight or the sum of weights in each block of rows × columns."""
+    blocks = _blocks(weights, rows, columns)
+    return blocks.amax((-3, -1)) if how == "max" else blocks.sum((-3, -1))
+
+
+def _pool_visible(weights: Tensor, seen: Tensor, rows: int, columns: int, how: Pooling) -> Tensor:
+    """Largest or mean weight over each block's visible cells; NaN where there are none."""
+    count = _pool(seen, rows, columns, "mean")
+    pooled = _pool(weights * seen, rows, columns, how)
+    if how == "mean":
+        pooled = pooled / count.clamp_min(1)
     return pooled.masked_fill(count == 0, torch.nan)
 
 
@@ -186,23 +198,32 @@ def thumbnails(
 ) -> UInt8[np.ndarray, "layer head query_pixel key_pixel"]:
     """Every head's pattern as a small picture: 255 is the head's strongest pixel, 0 no attention.
 
+    A pixel is its block's largest weight, or their sum ("mean": the same picture up to the head's own scale).
+
     Layers without softmax attention stay 0; so do heads that a layer does not have.
     """
     present = [layer for layer in layers if layer is not None]
     n_heads = max(layer.n_heads for layer in present)
     query_pixels = _pixel_edges(present[0].n_queries, max_pixels)
     key_pixels = _pixel_edges(present[0].n_keys, max_pixels)
+    rows, columns = int(query_pixels[1]), int(key_pixels[1])
     picture = np.zeros((len(layers), n_heads, len(query_pixels) - 1, len(key_pixels) - 1), dtype=np.uint8)
     for index, layer in enumerate(layers):
         if layer is None:
             continue
-        rows_of, columns_of = (torch.from_numpy(np.diff(e)).to(layer.device) for e in (query_pixels, key_pixels))
-        blocks = []
-        for first, last in _pixel_row_blocks(np.arange(layer.n_queries + 1), query_pixels, layer, "max"):
-            weights = layer.weights(slice(None), slice(int(query_pixels[first]), int(query_pixels[last])))
-            across = _segment(weights, columns_of, pooling)  # [head, row, key_pixel]
-            blocks.append(_segment(across.transpose(1, 2), rows_of[first:last], pooling).transpose(1, 2))
-        pooled = torch.cat(blocks, 1)  # [head, query_pixel, key_pixel]
+        every = np.arange(layer.n_queries + 1)
+        pooled = torch.cat(
+            [
+                _pool(
+                    layer.weights(slice(None), slice(int(query_pixels[a]), int(query_pixels[b]))),
+                    rows,
+                    columns,
+                    pooling,
+                )
+                for a, b in _pixel_row_blocks(every, query_pixels, layer, "max")
+            ],
+            dim=1,
+        )  # [head, query_pixel, key_pixel]
         strongest = pooled.amax((1, 2), keepdim=True).clamp_min(1e-12)
         picture[index, : layer.n_heads] = (pooled / strongest * 255).round().byte().cpu().numpy()
     return picture

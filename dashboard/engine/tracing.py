@@ -171,6 +171,23 @@ class Trace:
         self.site(site)
         return thumbnails(self.layers[site], max_pixels, pooling)
 
+    def reading_head(self, query: int, site: str = "self") -> tuple[int, int]:
+        """The layer and head that look hardest from this query at one other ordinary token.
+
+        The first token and special tokens are left out: heads rest on them. It gives the page something to start with.
+        """
+        where = self.site(site)
+        ignored = torch.tensor([i in (0, query) or token.special for i, token in enumerate(where.key_tokens)])
+        best, found = -1.0, (0, 0)
+        for index, layer in enumerate(self.layers[site]):
+            if layer is None:
+                continue
+            weights = layer.weights(slice(None), slice(query, query + 1))[:, 0].cpu()  # [head, key]
+            strongest, head = weights.masked_fill(ignored, 0).amax(1).max(0)
+            if float(strongest) > best:
+                best, found = float(strongest), (index, int(head))
+        return found
+
     def head_scores(self, name: str, site: str = "self") -> Float[np.ndarray, "layer head"]:
         """One score for every head.
 

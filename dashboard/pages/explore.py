@@ -26,7 +26,13 @@ def text_form(view: state.View) -> None:
 
     with st.form("text", border=False, enter_to_submit=True):
         box, button = st.columns([8, 1], vertical_alignment="bottom")
-        box.text_area("Text", key="text_box", height=80, placeholder="Type a text, or choose an example on the left")
+        box.text_area(
+            "Text",
+            key="text_box",
+            height=80,
+            label_visibility="collapsed",
+            placeholder="Type a text, or choose an example on the left",
+        )
         button.form_submit_button("Run", on_click=run, type="primary", width="stretch", help="Ctrl+Enter in the text")
 
 
@@ -41,7 +47,7 @@ def status_line(trace: "Trace") -> None:
 def results(trace: "Trace", view: state.View, live: bool) -> None:
     """Everything below the text box."""
     with st.container(key="results" if live else "results_waiting"):
-        prediction_row(trace, view)
+        prediction_row(trace, view, live)
         st.divider()
         heads_row(trace, view, live)
 

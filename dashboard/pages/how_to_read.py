@@ -2,20 +2,23 @@
 
 import streamlit as st
 
-st.title("How to read this")
+with st.container(key="prose"):
+    st.title("How to read this")
 
-st.markdown(
-    """
+    st.markdown(
+        """
 A transformer reads a text as **tokens** (words or parts of words) and passes them through **layers**. In each layer, every
 token may look at other tokens and take something from them. That looking is **attention**, and this dashboard shows it.
 """
-)
+    )
 
-st.header("One head", anchor="head")
-st.markdown("Each layer has several **heads**. Each head gives every token three vectors: a query, a key and a value.")
-st.latex(r"A = \operatorname{softmax}\!\left(\frac{Q K^{\top}}{\sqrt{d}} + M\right), \qquad \text{output} = A\,V")
-st.markdown(
-    r"""
+    st.header("One head", anchor="head")
+    st.markdown(
+        "Each layer has several **heads**. Each head gives every token three vectors: a query, a key and a value."
+    )
+    st.latex(r"A = \operatorname{softmax}\!\left(\frac{Q K^{\top}}{\sqrt{d}} + M\right), \qquad \text{output} = A\,V")
+    st.markdown(
+        r"""
 - Row $q$ of $A$ is the token that **looks**; column $k$ is the token it **looks at**. A weight $A_{qk}$ lies between 0 and 1,
   and each row sums to 1.
 - $d$ is the width of a head. $M$ hides what may not be seen: in a **decoder** (GPT, Llama) a token sees only itself and what
@@ -24,11 +27,11 @@ st.markdown(
 
 Source: Vaswani et al. 2017, section 3.2.
 """
-)
+    )
 
-st.header("What heads often do", anchor="patterns")
-st.markdown(
-    r"""
+    st.header("What heads often do", anchor="patterns")
+    st.markdown(
+        r"""
 | You see | It is called | What it may mean |
 |:--|:--|:--|
 | A bright first column | attention sink | The head has nothing to do here and rests on the first token (Xiao et al. 2024). Hide it to see the rest. |
@@ -37,11 +40,11 @@ st.markdown(
 | Bright columns at `[SEP]`, `.` | separator | Often a resting place in encoders (Clark et al. 2019). |
 | An even grey | broad | It averages: a bag of words. |
 """
-)
+    )
 
-st.header("What attention does not tell you", anchor="limits")
-st.markdown(
-    r"""
+    st.header("What attention does not tell you", anchor="limits")
+    st.markdown(
+        r"""
 **High attention is not proof of importance.** A weight says from where a head takes something, not how much of it there is (the
 value may be tiny), nor whether later layers use it. Other weights can give the same prediction (Jain & Wallace 2019; for the other
 side, Wiegreffe & Pinter 2019).
@@ -49,21 +52,21 @@ side, Wiegreffe & Pinter 2019).
 That is why the page shows **“Why …?”** beside the prediction. *Leave one out* does not guess from attention: it hides a token from
 all layers, runs the model again, and shows how much probability the prediction loses:
 """
-)
-st.latex(r"p(y \mid x) - p(y \mid x \setminus x_i)")
-st.markdown(
-    r"""
+    )
+    st.latex(r"p(y \mid x) - p(y \mid x \setminus x_i)")
+    st.markdown(
+        r"""
 It has limits too: two tokens that say the same thing can stand in for each other, and then neither seems to matter. *Gradient*
 methods estimate the same from one pass; they are quick and less reliable.
 """
-)
+    )
 
-st.header("What is exact here", anchor="exact")
-st.markdown(
-    r"""
+    st.header("What is exact here", anchor="exact")
+    st.markdown(
+        r"""
 The dashboard keeps every layer's queries and keys while the model runs, and computes weights from them when you look. When a model is
 loaded, weights of all heads are compared with the model's own attention; with every text, attention times values is compared with
 what the model computed. Both differences are shown. On a long text a pixel covers several weights and shows the strongest; zoom
 in and each pixel is one weight again.
 """
-)
+    )

@@ -8,7 +8,7 @@ import streamlit as st
 from components import head_map, heat_map, token_strip
 from dashboard import runtime, state
 from dashboard.panels.text import label, number, percent, quoted
-from dashboard.panels.waiting import PATIENCE_SECONDS, result_of
+from dashboard.panels.waiting import result_of
 
 if TYPE_CHECKING:
     from dashboard.engine import HeatMap, Token, Trace
@@ -31,9 +31,7 @@ def heads_row(trace: "Trace", view: state.View, live: bool) -> None:
         live: True to follow the link; false for an older trace that stays on screen meanwhile.
     """
     view = state.current() if live else view
-    scores_job = runtime.scores_job(trace)
-    scores_job.wait(PATIENCE_SECONDS)
-    layer, head = _selection(trace, view, scores_job.result)
+    layer, head = _selection(trace, view)
     _controls(trace, view, layer, head)
     left, middle, right = st.columns([4, 8, 4], gap="large")
     with left, st.container(key="panel_heads"):
@@ -44,15 +42,12 @@ def heads_row(trace: "Trace", view: state.View, live: bool) -> None:
         _row(trace, view, layer, head, picture)
 
 
-def _selection(trace: "Trace", view: state.View, scores: dict[str, np.ndarray] | None) -> tuple[int, int]:
-    """The chosen head; without a choice, the one that rests least on the first token, since it reads most."""
+def _selection(trace: "Trace", view: state.View) -> tuple[int, int]:
+    """The chosen head; without a choice, one with something to see."""
     site = trace.sites[0]
     if view.layer is not None and view.head is not None:
         return min(view.layer, site.n_layers - 1), min(view.head, site.n_heads - 1)
-    if scores is None or np.isnan(scores["first_token"]).all():
-        return 0, 0
-    layer, head = np.unravel_index(np.nanargmin(scores["first_token"]), scores["first_token"].shape)
-    return int(layer), int(head)
+    return trace.reading_head(_pinned(trace, state.View()))
 
 
 def _head_map(trace: "Trace", view: state.View, layer: int, head: int) -> None:
@@ -138,7 +133,7 @@ def _heat_map(trace: "Trace", view: state.View, layer: int, head: int) -> "HeatM
 def _controls(trace: "Trace", view: state.View, layer: int, head: int) -> None:
     """One line of controls for the map and the row beside it."""
     site = trace.sites[0]
-    with st.container(horizontal=True, vertical_alignment="bottom", key="head_controls"):
+    with st.container(horizontal=True, vertical_alignment="top", key="head_controls"):
         st.number_input("Layer", 0, site.n_layers - 1, width=105, **state.bind("layer", layer, head=head))
         st.number_input("Head", 0, site.n_heads - 1, width=105, **state.bind("head", head, layer=layer))
         st.segmented_control("Show", list(_OVER), format_func=_OVER.__getitem__, **state.bind("over"))
@@ -158,11 +153,12 @@ def _axis(trace: "Trace", units: tuple["Token", ...], edges: np.ndarray, words: 
 
 
 def _pinned(trace: "Trace", view: state.View) -> int:
-    """The query whose row is shown: the visitor's, or the one that makes the prediction."""
-    last = len(trace.tokens) - 1
+    """The query whose row is shown: the visitor's, the one that makes the prediction, or the first ordinary one."""
     if view.pin is not None:
-        return min(view.pin, last)
-    return last if trace.prediction.position is None else trace.prediction.position
+        return min(view.pin, len(trace.tokens) - 1)
+    if trace.prediction.position is not None:
+        return trace.prediction.position
+    return next((i for i, token in enumerate(trace.tokens) if not token.special), 0)
 
 
 def _window(trace: "Trace", view: state.View) -> tuple[int, int, int, int] | None:
@@ -178,9 +174,8 @@ def _explanation(view: state.View, picture: "HeatMap") -> str:
     said = ["Each row is a token that looks; its columns are the tokens it looks at, and sum to 1."]
     if picture.hidden_share > 0 and view.hide != "nothing":
         what = "the first token" if view.hide == "first" else "special tokens"
-        said.append(
-            f"**{percent(picture.hidden_share)} of the attention is on {what}, hidden here**; rows are scaled back to 1."
-        )
+        share = percent(picture.hidden_share)
+        said.append(f"**{share} of the attention is on {what}, hidden here**; rows are scaled back to 1.")
     if view.words:
         said.append("Words: summed over a key's parts, averaged over a query's.")
     if picture.pooling != "none":

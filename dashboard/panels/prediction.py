@@ -26,14 +26,20 @@ _CAPTION = {
 }
 
 
-def prediction_row(trace: "Trace", view: state.View) -> None:
-    """The prediction on the left, why on the right."""
+def prediction_row(trace: "Trace", view: state.View, live: bool) -> None:
+    """The prediction on the left, why on the right.
+
+    Args:
+        trace: What is shown.
+        view: How it is shown.
+        live: False for an older trace that stays on screen while a new one is computed; then nothing is started.
+    """
     left, right = st.columns([5, 8], gap="large")
     target = trace.choice(_target(trace, view))
     with left, st.container(key="panel_prediction"):
         _prediction(trace.prediction, target)
     with right, st.container(key="panel_why"):
-        _why(trace, view, target)
+        _why(trace, view, target, live)
 
 
 def _target(trace: "Trace", view: state.View) -> int | None:
@@ -73,7 +79,7 @@ def _default_method(trace: "Trace") -> tuple[str, str]:
     )
 
 
-def _why(trace: "Trace", view: state.View, target: "Choice") -> None:
+def _why(trace: "Trace", view: state.View, target: "Choice", live: bool) -> None:
     methods = runtime.methods()
     default, reason = _default_method(trace)
     name = view.method if view.method and view.method in methods else default
@@ -95,7 +101,10 @@ def _why(trace: "Trace", view: state.View, target: "Choice") -> None:
             f"Cost for this text: {method.passes(len(trace.tokens)):,} forward passes' worth."
         )
     st.markdown(f":{_KIND_BADGE[method.kind]}-badge[{method.kind}] :small[{method.meaning} {reason}]")
-    found = result_of(runtime.attribution_job(trace, name, target.id), "why")
+    if live:
+        found = result_of(runtime.attribution_job(trace, name, target.id), "why")
+    else:
+        found = runtime.finished_attribution(trace, name, target.id)
     if found is None:
         st.html('<div class="skeleton" style="height: 7rem"></div>')
         return

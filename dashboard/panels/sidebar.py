@@ -53,7 +53,7 @@ def _facts(model: "LoadedModel") -> None:
         )
     else:
         st.badge("read from eager attention", icon=":material/check:", color="orange")
-        about = "This architecture does not let queries and keys be captured: its own weights are read, up to a token limit."
+        about = "Its queries and keys cannot be captured: the model's own weights are read, up to a token limit."
     st.caption(about)
 
 

@@ -22,7 +22,8 @@ def result_of(job: Job[T], key: str) -> T | None:
     if job.error is not None:
         with st.container(key=f"{key}_error"):
             st.error(f"**{plain(job.error.cause)}**  \n{plain(job.error.remedy)}", icon=":material/error:")
-            st.button("Try again", key=f"{key}_retry", on_click=job.retry)
+            if job.error.may_pass:
+                st.button("Try again", key=f"{key}_retry", on_click=job.retry)
         return None
     if job.cancelled:
         st.info("Cancelled.", icon=":material/cancel:")

@@ -6,7 +6,7 @@ from jaxtyping import Float
 
 from dashboard.engine.attribution import METHODS, Method, Question, Report
 
-_TOKENS_AT_ONCE = 1024
+_TOKENS_AT_ONCE = 512
 _LARGEST_BATCH = 32
 
 
