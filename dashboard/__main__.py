@@ -2,6 +2,7 @@
 
 import enum
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 from dashboard.engine.catalog import DEFAULT_MODEL, MODELS
 from dashboard.engine.errors import EngineError
+from dashboard.engine.settings import DEVICE_VARIABLE, DTYPE_VARIABLE
 
 app = typer.Typer(
     add_completion=False,
@@ -19,6 +21,13 @@ app = typer.Typer(
 )
 
 ModelOption = Annotated[str, typer.Option("--model", help="A catalogue name, a Hub id or a folder.")]
+DeviceOption = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the best one here by default.")]
+DtypeOption = Annotated[
+    str | None, typer.Option(help="float32, bfloat16 or float16; float32 on cpu, bfloat16 on GPUs by default.")
+]
+HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
+PortOption = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
+BrowserOption = Annotated[bool, typer.Option(help="Open the page in a browser.")]
 Tokens = Annotated[str, typer.Option(help="Lengths to measure, in tokens, separated by commas.")]
 _HOST, _PORT = "127.0.0.1", 8501
 
@@ -34,24 +43,31 @@ class Format(enum.StrEnum):
 @app.callback(invoke_without_command=True)
 def main(
     context: typer.Context,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = _HOST,
-    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = _PORT,
-    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+    host: HostOption = _HOST,
+    port: PortOption = _PORT,
+    browser: BrowserOption = True,
+    device: DeviceOption = None,
+    dtype: DtypeOption = None,
 ) -> None:
     """Without a command: start the app."""
     if context.invoked_subcommand is None:
-        serve(host, port, browser)
+        serve(host, port, browser, device, dtype)
 
 
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = _HOST,
-    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = _PORT,
-    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+    host: HostOption = _HOST,
+    port: PortOption = _PORT,
+    browser: BrowserOption = True,
+    device: DeviceOption = None,
+    dtype: DtypeOption = None,
 ) -> None:
     """Start the app (the default)."""
     from streamlit.web import cli
 
+    for name, value in ((DEVICE_VARIABLE, device), (DTYPE_VARIABLE, dtype)):
+        if value:
+            os.environ[name] = value
     sys.argv = [
         "streamlit",
         "run",
@@ -71,12 +87,14 @@ def export(
     model: ModelOption = DEFAULT_MODEL,
     format: Annotated[Format, typer.Option(help="csv: a table with tokens on both sides.")] = Format.csv,
     out: Annotated[Path | None, typer.Option(help="File to write; standard output by default.")] = None,
+    device: DeviceOption = None,
+    dtype: DtypeOption = None,
 ) -> None:
     """Write one head's exact weights with the tokens' texts."""
     from dashboard.engine import load_model, trace
     from dashboard.export import write
 
-    loaded = load_model(model, progress=_say)
+    loaded = load_model(model, device=device, dtype=dtype, progress=_say)
     write(trace(loaded, text), layer, head, format.value, out)
 
 
@@ -99,12 +117,15 @@ def bench(
     tokens: Tokens = "256,1024,2048",
     model: ModelOption = DEFAULT_MODEL,
     out: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
+    device: DeviceOption = None,
+    dtype: DtypeOption = None,
 ) -> None:
     """Measure seconds and memory beside eager `output_attentions=True`, in one run."""
     from dashboard.bench import measure, table
+    from dashboard.engine import load_model
 
     lengths = _lengths(tokens)
-    rows = measure(model, lengths, _say)
+    rows = measure(load_model(model, device=device, dtype=dtype, progress=_say), lengths, _say)
     print(table(rows))
     if out is not None:
         out.write_text(json.dumps(rows, indent=2) + "\n")

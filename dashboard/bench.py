@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from dashboard.engine import LoadedModel, Trace, load_model, trace
+from dashboard.engine import LoadedModel, Trace, trace
 from dashboard.engine.devices import memory_in_use
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.passes import forward
@@ -84,13 +84,12 @@ def _largest_difference(found: Trace, eager: Any) -> float:
     return largest
 
 
-def measure(source: str, lengths: list[int], say: Say) -> list[dict[str, Any]]:
-    """One row of figures for each length. The model is its own: eager attention changes its configuration.
+def measure(model: LoadedModel, lengths: list[int], say: Say) -> list[dict[str, Any]]:
+    """One row of figures for each length. Not for a model in use: eager attention changes its configuration.
 
     Raises:
         Unsupported: The model's attention is read by eager anyway, so there is nothing to compare.
     """
-    model = load_model(source, progress=say)
     if not model.captures:
         raise Unsupported(f"{model.title} is read by eager attention itself.", "Choose another model.")
     trace(model, text_of(model, 64))  # warm up

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.engine import Trace
+from dashboard.engine.errors import InvalidInput
 
 
 def encoded(trace: Trace, layer: int, head: int, file_format: str) -> bytes:
@@ -41,10 +42,19 @@ def encoded(trace: Trace, layer: int, head: int, file_format: str) -> bytes:
 
 
 def write(trace: Trace, layer: int, head: int, file_format: str, out: Path | None) -> None:
-    """Writes the file, or sends it to standard output."""
+    """Writes the file, or sends it to standard output.
+
+    Raises:
+        InvalidInput: The file cannot be written.
+    """
     content = encoded(trace, layer, head, file_format)
     if out is None:
         sys.stdout.buffer.write(content + (b"\n" if file_format == "json" else b""))
         sys.stdout.flush()
     else:
-        out.write_bytes(content)
+        try:
+            out.write_bytes(content)
+        except OSError as error:
+            raise InvalidInput(
+                f"{out} cannot be written ({error.strerror}).", "Choose a file in a folder that exists."
+            ) from error

@@ -127,8 +127,9 @@ def fits_link(view: View) -> bool:
 
 def _unpack(packed: str) -> str | None:
     try:
-        raw = base64.urlsafe_b64decode(packed.encode())
-        return zlib.decompressobj().decompress(raw, _UNPACKED_LIMIT).decode()
+        unpacking = zlib.decompressobj()
+        text = unpacking.decompress(base64.b64decode(packed, altchars=b"-_", validate=True), _UNPACKED_LIMIT)
+        return text.decode() if unpacking.eof else None
     except (ValueError, zlib.error):
         return None
 

@@ -3,9 +3,9 @@
 Invariant: each row is non-negative and sums to 1 (to less, where an attention sink takes its share).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from jaxtyping import Bool, Float
@@ -19,33 +19,39 @@ from dashboard.engine.visibility import Visibility
 BLOCK_WEIGHTS = 4_000_000
 
 
-class Layer(Protocol):
+class Layer(ABC):
     """One layer's attention, whatever it is computed from."""
 
     @property
+    @abstractmethod
     def n_heads(self) -> int: ...
     @property
+    @abstractmethod
     def n_kv_heads(self) -> int: ...
     @property
+    @abstractmethod
     def n_queries(self) -> int: ...
     @property
+    @abstractmethod
     def n_keys(self) -> int: ...
     @property
+    @abstractmethod
     def device(self) -> torch.device: ...
     @property
+    @abstractmethod
     def nbytes(self) -> int: ...
 
+    @abstractmethod
     def weights(self, heads: slice, rows: slice) -> Float[Tensor, "head row key"]:
         """Weights after the softmax, float32."""
-        ...
 
+    @abstractmethod
     def visible(self, rows: slice) -> Bool[Tensor, "row key"]:
         """True where the query may look at the key."""
-        ...
 
 
 @dataclass(frozen=True)
-class RebuiltLayer:
+class RebuiltLayer(Layer):
     """Weights rebuilt from captured queries and keys: softmax(q kᵀ · scaling + mask).
 
     Source: Vaswani et al. 2017, equation 1; soft cap before the mask (Gemma 2), sinks as one more logit whose share
@@ -102,7 +108,7 @@ class RebuiltLayer:
 
 
 @dataclass(frozen=True)
-class ReadLayer:
+class ReadLayer(Layer):
     """Weights read from the model's own eager attention, where queries and keys cannot be captured.
 
     Holds T×T numbers a head, so traces of such models have a token limit.

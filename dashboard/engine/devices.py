@@ -1,15 +1,18 @@
 """Where a model runs and in which number format."""
 
+import os
+
 import psutil
 import torch
 
 from dashboard.engine.errors import InvalidInput
+from dashboard.engine.settings import DEVICE_VARIABLE, DTYPE_VARIABLE
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def choose_device(wanted: str | None = None) -> torch.device:
-    """The wanted device, or the best one here: cuda, then mps, then cpu.
+    """The wanted device, else the environment's, else the best one here: cuda, then mps, then cpu.
 
     Raises:
         InvalidInput: The wanted device is unknown or not on this machine.
@@ -19,20 +22,20 @@ def choose_device(wanted: str | None = None) -> torch.device:
         available.insert(0, "mps")
     if torch.cuda.is_available():
         available.insert(0, "cuda")
-    if wanted is None:
-        return torch.device(available[0])
+    wanted = wanted or os.environ.get(DEVICE_VARIABLE) or available[0]
     if wanted.split(":")[0] not in available:
         raise InvalidInput(f"The device “{wanted}” is not available here.", f"Choose one of: {', '.join(available)}.")
     return torch.device(wanted)
 
 
 def choose_dtype(device: torch.device, wanted: str | None = None) -> torch.dtype:
-    """The wanted format, or bfloat16 on GPUs that support it and float32 elsewhere.
+    """The wanted format, else the environment's, else bfloat16 on GPUs that support it and float32 elsewhere.
 
     Raises:
         InvalidInput: The wanted format is unknown.
     """
-    if wanted is not None:
+    wanted = wanted or os.environ.get(DTYPE_VARIABLE)
+    if wanted:
         if wanted not in DTYPES:
             raise InvalidInput(f"Unknown number format “{wanted}”.", f"Choose one of: {', '.join(DTYPES)}.")
         return DTYPES[wanted]

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import transformers
@@ -90,7 +90,7 @@ def load_model(
     source: str,
     *,
     device: str | None = None,
-    dtype: Literal["float32", "bfloat16", "float16"] | None = None,
+    dtype: str | None = None,
     progress: store.Progress | None = None,
 ) -> LoadedModel:
     """A verified model from a catalogue name, a Hub id or a folder.
@@ -98,7 +98,7 @@ def load_model(
     Args:
         source: For example "smollm2", "org/name" or "path/to/folder".
         device: "cuda", "mps", "cpu"; the best one here by default.
-        dtype: float32 on cpu, bfloat16 on GPUs that support it by default.
+        dtype: "float32", "bfloat16" or "float16"; float32 on cpu, bfloat16 on GPUs that support it by default.
         progress: Called with a message and a fraction 0…1 (None: unknown); may raise Cancelled.
 
     Raises:

@@ -17,11 +17,11 @@ from platformdirs import user_cache_dir
 
 from dashboard.engine import errors
 from dashboard.engine.catalog import MODELS, CatalogModel
+from dashboard.engine.settings import CACHE_VARIABLE
 from dashboard.engine.sources import Progress, dequantize, folder, package, silent
 
 __all__ = ["Progress", "cache_dir", "fetch", "is_on_disk", "resolve", "size_on_disk"]
 
-CACHE_VARIABLE = "ATTENTION_DASHBOARD_CACHE"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 _LOCK_POLL_SECONDS = 0.2
 

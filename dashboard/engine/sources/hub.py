@@ -72,7 +72,7 @@ def _snapshot(repo_id: str, wanted: list[str], total: int, progress: Progress) -
             super().__init__(*args, **kwargs)
             self.counts_bytes = kwargs.get("unit") == "B"
 
-        def update(self, n: float | None = 1) -> bool | None:
+        def update(self, n: int | float | None = 1) -> bool | None:
             nonlocal arrived
             if stopped.is_set():
                 raise errors.Cancelled

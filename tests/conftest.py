@@ -1,0 +1,29 @@
+"""Fixtures for all tests: the device, the bundled models, and annotated shapes checked while tests run."""
+
+import pytest
+from jaxtyping import install_import_hook
+
+# Before anything imports the engine: from here on every annotated shape is checked at every call.
+install_import_hook("dashboard.engine", "beartype.beartype")
+
+from dashboard.engine import LoadedModel, load_model  # noqa: E402
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--device", default="cpu", help="where models run: cpu (default), cuda or mps")
+
+
+@pytest.fixture(scope="session")
+def device(request: pytest.FixtureRequest) -> str:
+    return str(request.config.getoption("--device"))
+
+
+@pytest.fixture(scope="session")
+def smollm2(device: str) -> LoadedModel:
+    """SmolLM2-135M in float32, the format in which equality is tested."""
+    return load_model("smollm2", device=device, dtype="float32")
+
+
+@pytest.fixture(scope="session")
+def minilm(device: str) -> LoadedModel:
+    return load_model("minilm", device=device, dtype="float32")

@@ -1,0 +1,1 @@
+"""Slow, independent answers that the engine must agree with: loops over eager attention, nothing from the engine."""

@@ -1,0 +1,54 @@
+"""Attribution by other means: knocked-out columns of a 4-D mask, and finite differences."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+
+@torch.no_grad()
+def knock_out(model: Any, ids: torch.Tensor, hidden: int | None, causal: bool) -> torch.Tensor:
+    """Outputs when one key column is forbidden in every layer by a hand-made mask [1, 1, query, key], one run."""
+    n_tokens = ids.shape[1]
+    mask = torch.zeros(n_tokens, n_tokens)
+    for q in range(n_tokens):
+        for k in range(n_tokens):
+            if (causal and k > q) or k == hidden:
+                mask[q, k] = torch.finfo(torch.float32).min
+    return model(input_ids=ids, attention_mask=mask[None, None])[0].float()
+
+
+@torch.no_grad()
+def directional_derivatives(model: Any, ids: torch.Tensor, target: int, step: float = 2e-3) -> np.ndarray:
+    """x_i · ∂logit/∂x_i of every token by central differences along x_i, for a float64 model.
+
+    Norms and softmax compute in float32 whatever the model's format, so a smaller step would drown in rounding.
+    """
+    embeddings = model.get_input_embeddings()(ids)
+    found = []
+    for i in range(ids.shape[1]):
+        ends = []
+        for sign in (1, -1):
+            moved = embeddings.clone()
+            moved[0, i] *= 1 + sign * step
+            ends.append(float(model(inputs_embeds=moved).logits[0, -1, target]))
+        found.append((ends[0] - ends[1]) / (2 * step))
+    return np.array(found)
+
+
+@torch.no_grad()
+def gradient_norms(model: Any, ids: torch.Tensor, target: int, step: float = 2e-3) -> np.ndarray:
+    """‖∂logit/∂x_i‖ of every token by central differences along every dimension, for a float64 model."""
+    embeddings = model.get_input_embeddings()(ids)
+    found = []
+    for i in range(ids.shape[1]):
+        squares = 0.0
+        for d in range(embeddings.shape[2]):
+            ends = []
+            for sign in (1, -1):
+                moved = embeddings.clone()
+                moved[0, i, d] += sign * step
+                ends.append(float(model(inputs_embeds=moved).logits[0, -1, target]))
+            squares += ((ends[0] - ends[1]) / (2 * step)) ** 2
+        found.append(squares**0.5)
+    return np.array(found)

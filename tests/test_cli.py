@@ -1,0 +1,117 @@
+"""The command line, as a user types it."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard.engine import LoadedModel, trace
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "dashboard", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=300,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def expected(smollm2: LoadedModel) -> np.ndarray:
+    return trace(smollm2, "The capital of France is").attention(3, 2)
+
+
+EXPORT = ("export", "--model", "smollm2", "--text", "The capital of France is", "--layer", "3", "--head", "2")
+TOKENS = ["The", " capital", " of", " France", " is"]
+
+
+def test_export_csv(expected: np.ndarray) -> None:
+    done = run(*EXPORT, "--format", "csv")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(io.BytesIO(done.stdout), index_col="query")
+    assert list(table.columns) == [f"{i} {text}" for i, text in enumerate(TOKENS)]
+    np.testing.assert_allclose(table.to_numpy(), expected, atol=1e-6)
+
+
+def test_export_json(expected: np.ndarray) -> None:
+    found = json.loads(run(*EXPORT, "--format", "json").stdout)
+    assert (found["tokens"], found["layer"], found["head"]) == (TOKENS, 3, 2)
+    np.testing.assert_allclose(found["attention"], expected, atol=1e-6)
+
+
+def test_export_npz_to_a_file(expected: np.ndarray, tmp_path: Path) -> None:
+    done = run(*EXPORT, "--format", "npz", "--out", str(tmp_path / "x.npz"))
+    assert (done.returncode, done.stdout) == (0, b"")
+    with np.load(tmp_path / "x.npz") as found:
+        assert found["tokens"].tolist() == TOKENS
+        np.testing.assert_allclose(found["attention"], expected, atol=1e-6)
+
+
+def test_errors_go_to_stderr_with_cause_and_remedy() -> None:
+    done = run("export", "--text", "Hi", "--layer", "99", "--head", "0")
+    assert done.returncode == 1
+    assert done.stdout == b""
+    assert b"There is no layer 99." in done.stderr
+    assert b"numbered 0 to 29" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_file_that_cannot_be_written_is_a_message(tmp_path: Path) -> None:
+    done = run(*EXPORT, "--out", str(tmp_path / "nowhere" / "x.csv"))
+    assert done.returncode == 1
+    assert b"cannot be written" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_models_tells_what_is_here_and_what_is_not(tmp_path: Path) -> None:
+    here = run("models").stdout.decode()
+    assert "smollm2 (default)" in here
+    assert "MB on this machine" in here
+    there = run("models", ATTENTION_DASHBOARD_CACHE=str(tmp_path)).stdout.decode()
+    assert there.count("not here yet") == 2
+
+
+def test_bench_compares_in_one_run(tmp_path: Path) -> None:
+    done = run("bench", "--tokens", "48,96", "--json", str(tmp_path / "b.json"))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "b.json").read_text())
+    assert [row["tokens"] for row in rows] == [48, 96]
+    for row in rows:
+        assert row["largest difference"] < 1e-5
+        assert row["times faster"] == pytest.approx(row["eager seconds"] / row["trace seconds"])
+    assert rows[1]["kept MB"] == pytest.approx(2 * rows[0]["kept MB"], rel=0.01)
+
+
+def test_bench_refuses_nonsense() -> None:
+    done = run("bench", "--tokens", "many")
+    assert done.returncode == 2
+    assert b"not a list of lengths" in done.stderr
+
+
+def test_the_command_line_needs_no_streamlit() -> None:
+    code = "import sys, dashboard.export, dashboard.bench, dashboard.__main__; assert 'streamlit' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+
+
+def test_pages_and_runtime_do_not_import_torch() -> None:
+    modules = "dashboard.runtime, dashboard.state, dashboard.panels.heads, dashboard.panels.prediction"
+    code = f"import sys, dashboard.panels.sidebar, {modules}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+
+
+@pytest.mark.parametrize("command", ["serve", "export", "models", "bench"])
+def test_help_is_there(command: str) -> None:
+    done = run(command, "--help")
+    assert done.returncode == 0
+    assert b"Usage" in done.stdout

@@ -1,0 +1,110 @@
+"""What a link holds: every View comes back from its link, and a bad link never breaks the page."""
+
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import state
+from dashboard.state import View, fits_link, from_query, to_query
+
+numbers = st.none() | st.integers(0, 999_999_999)
+views = st.builds(
+    View,
+    model=st.sampled_from(["smollm2", "minilm", "org/name", "/tmp/x y"]),
+    text=st.none() | st.text(max_size=200),
+    target=numbers,
+    method=st.none() | st.sampled_from(["leave_one_out", "gradient_norm"]),
+    unit=st.sampled_from(get_args(state.Unit)),
+    form=st.sampled_from(get_args(state.Form)),
+    score=st.sampled_from(["entropy", "distance"]),
+    layer=numbers,
+    head=numbers,
+    over=st.sampled_from(get_args(state.Over)),
+    pin=numbers,
+    hide=st.sampled_from(get_args(state.Hide)),
+    words=st.booleans(),
+    scale=st.sampled_from(get_args(state.Scale)),
+    palette=st.sampled_from(get_args(state.Palette)),
+    zoom=st.none() | st.tuples(*[st.integers(0, 9999)] * 4),
+)
+
+
+@given(views)
+def test_every_view_comes_back_from_its_link(view: View) -> None:
+    assert from_query(to_query(view)) == view
+
+
+def test_a_first_visit_has_an_empty_link_and_an_example() -> None:
+    assert to_query(View()) == {}
+    assert from_query({}) == View()
+    assert View().shown_text == "The capital of France is"
+    assert replace(View(), text="").shown_text == ""
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"layer": "-1", "head": "abc", "pin": "1e3", "target": "9" * 50},
+        {"scale": "evil", "over": "", "palette": "<script>", "hide": "x", "unit": "y", "form": "z"},
+        {"zoom": "1-2", "words": "maybe"},
+        {"zoom": "a-b-c-d", "packed": "!!!"},
+        {"nobody": "knows", "layer": "٣"},
+    ],
+)
+def test_nonsense_in_a_link_is_left_at_its_default(query: dict[str, str]) -> None:
+    assert from_query(query) == View()
+
+
+def test_a_long_text_is_packed_and_comes_back() -> None:
+    view = View(text="The old keeper climbed the stairs. " * 1000)
+    query = to_query(view)
+    assert "text" not in query
+    assert len(query["packed"]) < 2_000
+    assert from_query(query) == view
+    assert fits_link(view)
+
+
+def test_a_text_too_long_for_a_link_stays_in_the_session() -> None:
+    import random
+
+    text = "".join(random.Random(0).choices("abcdefghijklmnopqrstuvwxyz0123456789 ", k=100_000))
+    view = View(text=text)
+    assert not fits_link(view)
+    assert to_query(view) == {"kept": "1"}
+    assert from_query(to_query(view), kept_text=text) == view
+    assert from_query(to_query(view)).text is None
+
+
+def test_a_packed_bomb_is_not_opened() -> None:
+    import base64
+    import zlib
+
+    bomb = base64.urlsafe_b64encode(zlib.compress(b"x" * 50_000_000)).decode()
+    assert from_query({"packed": bomb}).text is None
+
+
+def test_changing_a_field_writes_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Query(dict[str, Any]):
+        def to_dict(self) -> dict[str, Any]:
+            return dict(self)
+
+        def from_dict(self, values: dict[str, Any]) -> None:
+            self.clear()
+            self.update(values)
+
+    query, session = Query(), {}
+    monkeypatch.setattr(state.st, "query_params", query)
+    monkeypatch.setattr(state.st, "session_state", session)
+    state.update(layer=3, head=2)
+    assert query == {"layer": "3", "head": "2"}
+    arguments = state.bind("scale")
+    assert session["control_scale"] == "linear"
+    session["control_scale"] = "log"
+    arguments["on_change"]()
+    assert query == {"layer": "3", "head": "2", "scale": "log"}
+    session["control_scale"] = None  # a segmented control clicked off keeps its value
+    arguments["on_change"]()
+    assert query["scale"] == "log"
