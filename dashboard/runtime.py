@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import streamlit as st
 
 from dashboard.engine.errors import Cancelled, EngineError
+from dashboard.engine.progress import Progress
 
 if TYPE_CHECKING:
     from dashboard.engine import Attribution, LoadedModel, Token, Trace
@@ -32,7 +33,7 @@ class Job(Generic[T]):
         work: Called with a progress callback that raises Cancelled once the job has been cancelled.
     """
 
-    def __init__(self, work: Callable[[Callable[[str, float | None], None]], T]) -> None:
+    def __init__(self, work: Callable[[Progress], T]) -> None:
         self.message, self.fraction = "Starting", None
         self.result: T | None = None
         self.error: EngineError | None = None
@@ -98,7 +99,7 @@ class _Shelf:
         self._jobs: OrderedDict[Hashable, Job[Any]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, work: Callable[[Callable[[str, float | None], None]], Any]) -> Job[Any]:
+    def get(self, key: Hashable, work: Callable[[Progress], Any]) -> Job[Any]:
         """The job of that key, started if there is none."""
         with self._lock:
             job = self._jobs.get(key)
@@ -152,7 +153,7 @@ def _shelves() -> dict[str, _Shelf]:
 def model_job(source: str) -> "Job[LoadedModel]":
     """Loads a model, downloading it where it is not here yet."""
 
-    def work(report: Callable[[str, float | None], None]) -> "LoadedModel":
+    def work(report: Progress) -> "LoadedModel":
         report("Starting the engine", None)
         from dashboard.engine import load_model
 
@@ -164,11 +165,10 @@ def model_job(source: str) -> "Job[LoadedModel]":
 def trace_job(model: "LoadedModel", text: str) -> "Job[Trace]":
     """Runs a model on a text."""
 
-    def work(report: Callable[[str, float | None], None]) -> "Trace":
+    def work(report: Progress) -> "Trace":
         from dashboard.engine import trace
 
-        report(f"Running {model.title}", None)
-        return trace(model, text)
+        return trace(model, text, report)
 
     return _shelves()["traces"].get((model.serial, text), work)
 
@@ -176,7 +176,7 @@ def trace_job(model: "LoadedModel", text: str) -> "Job[Trace]":
 def attribution_job(trace: "Trace", method: str, target: int) -> "Job[Attribution]":
     """Attributes one choice to the tokens of a trace."""
 
-    def work(report: Callable[[str, float | None], None]) -> "Attribution":
+    def work(report: Progress) -> "Attribution":
         from dashboard.engine import attribute
 
         return attribute(trace, method, target, progress=report)
@@ -200,9 +200,8 @@ def _abandon_previous(kind: str, job: Job[Any]) -> None:
 def scores_job(trace: "Trace") -> "Job[dict[str, Any]]":
     """All head scores of a trace, in one pass."""
 
-    def work(report: Callable[[str, float | None], None]) -> dict[str, Any]:
-        report("Scoring every head", None)
-        return trace.all_head_scores()
+    def work(report: Progress) -> dict[str, Any]:
+        return trace.all_head_scores(progress=report)
 
     return _shelves()["scores"].get((trace.model.serial, trace.text), work)
 

@@ -6,6 +6,7 @@ What a forward pass keeps is decided per call by a context variable, so a model 
 changes its configuration after loading.
 """
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -77,6 +78,23 @@ class Recorder:
 
 
 _recorder: ContextVar[Recorder | None] = ContextVar("attention_dashboard_recorder", default=None)
+_watcher: ContextVar[Iterator[None] | None] = ContextVar("attention_dashboard_watcher", default=None)
+
+
+@contextmanager
+def watching(on_layer: Callable[[int], None]) -> Iterator[None]:
+    """Within this block, and this thread, each layer of a forward pass tells how many are done."""
+
+    def count() -> Iterator[None]:
+        for done in itertools.count(1):
+            on_layer(done)
+            yield
+
+    token = _watcher.set(count())
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
 
 
 @contextmanager
@@ -116,7 +134,9 @@ def attention_forward(
     Shapes are transformers' own: query [batch, head, query, dim], key and value [batch, kv_head, key, dim], result
     [batch, query, head, dim].
     """
-    recorder = _recorder.get()
+    recorder, watcher = _recorder.get(), _watcher.get()
+    if watcher is not None:
+        next(watcher)
     if recorder is not None and recorder.flatten:
         query = query * 0
     causal = is_causal if is_causal is not None else getattr(module, "is_causal", True)

@@ -18,6 +18,7 @@ from dashboard.engine import capture, store
 from dashboard.engine.catalog import MODELS
 from dashboard.engine.devices import choose_device, choose_dtype, is_out_of_memory
 from dashboard.engine.errors import BrokenModel, EngineError, OutOfMemory, Unsupported
+from dashboard.engine.progress import Progress
 from dashboard.engine.tasks import Task, task_for
 from dashboard.engine.verification import NotVerified, Verification, probe_ids, verify_capture, verify_eager
 
@@ -91,7 +92,7 @@ def load_model(
     *,
     device: str | None = None,
     dtype: str | None = None,
-    progress: store.Progress | None = None,
+    progress: Progress | None = None,
 ) -> LoadedModel:
     """A verified model from a catalogue name, a Hub id or a folder.
 
@@ -132,7 +133,7 @@ def _load(
     folder: Path,
     device: torch.device,
     dtype: torch.dtype,
-    progress: store.Progress | None,
+    progress: Progress | None,
 ) -> LoadedModel:
     capture.register()
     transformers.logging.set_verbosity_error()

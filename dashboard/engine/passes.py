@@ -1,11 +1,14 @@
 """A text as a model takes it, and one forward pass with what the model's task asks for."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from jaxtyping import Int
 from torch import Tensor
 
+from dashboard.engine.capture import watching
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.loading import LoadedModel
 
@@ -46,12 +49,27 @@ def encode(model: LoadedModel, text: str) -> Encoded:
     return Encoded(text, inputs, None if offsets is None else [tuple(pair) for pair in offsets[0].tolist()])
 
 
-def forward(model: LoadedModel, inputs: dict[str, Any], *, attentions: bool = False) -> Any:
-    """One forward pass of the network with what its task asks for; the caller holds `model.running()`."""
+def forward(
+    model: LoadedModel,
+    inputs: dict[str, Any],
+    *,
+    attentions: bool = False,
+    on_layer: Callable[[int], None] | None = None,
+) -> Any:
+    """One forward pass of the network with what its task asks for; the caller holds `model.running()`.
+
+    Args:
+        model: Whose network runs.
+        inputs: Tensors by the names of the network's arguments.
+        attentions: Ask for the model's own attention weights (eager models only).
+        on_layer: Told how many layers are done, from inside the pass; an exception in it ends the pass. Models that are
+            read by eager do not tell.
+    """
     accepted = model.accepted
     options = model.task.options(accepted)
     if "use_cache" in accepted:
         options["use_cache"] = False
     if attentions:
         options["output_attentions"] = True
-    return model.network(**inputs, **options)
+    with nullcontext() if on_layer is None else watching(on_layer):
+        return model.network(**inputs, **options)

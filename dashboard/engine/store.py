@@ -17,8 +17,9 @@ from platformdirs import user_cache_dir
 
 from dashboard.engine import errors
 from dashboard.engine.catalog import MODELS, CatalogModel
+from dashboard.engine.progress import Progress, silent
 from dashboard.engine.settings import CACHE_VARIABLE
-from dashboard.engine.sources import Progress, dequantize, folder, package, silent
+from dashboard.engine.sources import dequantize, folder, package
 
 __all__ = ["Progress", "cache_dir", "fetch", "is_on_disk", "resolve", "size_on_disk"]
 

@@ -16,6 +16,7 @@ from dashboard.engine.head_scores import HEAD_SCORES, compute_head_scores
 from dashboard.engine.heat_maps import HeadReduction, HeatMap, Hidden, Pooling, heat_map, thumbnails
 from dashboard.engine.loading import LoadedModel
 from dashboard.engine.passes import Encoded, encode, forward
+from dashboard.engine.progress import Progress, silent
 from dashboard.engine.tasks import Choice, Prediction, Readout, make_choice, predict
 from dashboard.engine.tokens import Token, read_tokens
 from dashboard.engine.verification import read_layers
@@ -197,7 +198,7 @@ class Trace:
         return self.all_head_scores([name], site)[name]
 
     def all_head_scores(
-        self, names: Sequence[str] | None = None, site: str = "self"
+        self, names: Sequence[str] | None = None, site: str = "self", progress: Progress = silent
     ) -> dict[str, Float[np.ndarray, "layer head"]]:
         """Several scores (all, by default) for every head, in one pass over the weights."""
         self.site(site)
@@ -205,10 +206,10 @@ class Trace:
         for name in names:
             if name not in HEAD_SCORES:
                 raise InvalidInput(f"There is no head score “{name}”.", f"Choose one of: {', '.join(HEAD_SCORES)}.")
-        return compute_head_scores(self.layers[site], names)
+        return compute_head_scores(self.layers[site], names, progress)
 
 
-def trace(model: LoadedModel, text: str) -> Trace:
+def trace(model: LoadedModel, text: str, progress: Progress = silent) -> Trace:
     """Runs the model once on the text and keeps what its attention depends on.
 
     Raises:
@@ -221,10 +222,14 @@ def trace(model: LoadedModel, text: str) -> Trace:
     tokens = read_tokens(model.tokenizer, text, encoded.ids.tolist(), encoded.offsets)
     started = time.perf_counter()
     recorder = Recorder()
+
+    def report(n_done: int) -> None:
+        progress(f"Running {model.title}", n_done / model.facts.n_layers)
+
     with model.running(), torch.no_grad():
         if model.captures:
             with recording(recorder):
-                outputs = forward(model, encoded.inputs)
+                outputs = forward(model, encoded.inputs, on_layer=report)
         else:
             outputs = forward(model, encoded.inputs, attentions=True)
         readout = model.task.readout(position, outputs)

@@ -66,7 +66,7 @@ def _head_map(trace: "Trace", view: state.View, layer: int, head: int) -> None:
         label_visibility="collapsed",
         **state.bind("score", value=score.name),
     )
-    scores = result_of(runtime.scores_job(trace), "scores")
+    scores = result_of(runtime.scores_job(trace), "scores", narrow=True)
     if scores is None:
         st.html('<div class="skeleton" style="height: 24rem"></div>')
         return
@@ -207,7 +207,7 @@ def _row(trace: "Trace", view: state.View, layer: int, head: int, picture: "Heat
         [label(token) for token in units],
         row,
         scale="sequential",
-        maximum=max(picture.maximum, 1e-6),
+        maximum=max(picture.maximum, float(np.nanmax(row, initial=0)), 1e-6),
         palette=view.palette,
         selected=unit,
         value_name="attention",

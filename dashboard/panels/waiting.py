@@ -13,11 +13,17 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 0.4
 
 
-def result_of(job: Job[T], key: str) -> T | None:
-    """The job's result; while there is none, draws its progress, or its error with a way to try again."""
+def result_of(job: Job[T], key: str, *, narrow: bool = False) -> T | None:
+    """The job's result; while there is none, draws its progress, or its error with a way to try again.
+
+    Args:
+        job: The work.
+        key: A name for its widgets.
+        narrow: Put the button below the bar.
+    """
     if not job.wait(PATIENCE_SECONDS):
         with st.container(key=f"{key}_progress"):
-            _progress(job, key)
+            _progress(job, key, narrow)
         return None
     if job.error is not None:
         with st.container(key=f"{key}_error"):
@@ -33,10 +39,10 @@ def result_of(job: Job[T], key: str) -> T | None:
 
 
 @st.fragment(run_every=0.3)
-def _progress(job: Job[T], key: str) -> None:
+def _progress(job: Job[T], key: str, narrow: bool) -> None:
     if job.done:
         st.rerun()
-    bar, button = st.columns([6, 1], vertical_alignment="center")
+    bar, button = (st, st) if narrow else st.columns([6, 1], vertical_alignment="center")
     # A bar of unknown length stays short and says what goes on.
     bar.progress(min(max(job.fraction or 0.0, 0.0), 1.0), text=plain(f"{job.message} …"))
     button.button("Cancel", key=f"{key}_cancel", on_click=job.cancel, width="stretch")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.engine import LoadedModel, trace
+from dashboard.engine import Cancelled, LoadedModel, trace
 from dashboard.engine.errors import InvalidInput, OutOfMemory
 
 
@@ -123,3 +123,30 @@ def test_an_encoder_without_a_head_explains_its_embedding(minilm: LoadedModel) -
     assert found.prediction.kind == "no head"
     assert choice.probability is None
     assert choice.logit == pytest.approx(float(states.mean(0).norm()), rel=1e-5)
+
+
+def test_a_pass_tells_how_far_it_is_and_can_be_stopped_inside(smollm2: LoadedModel) -> None:
+    seen: list[float] = []
+
+    def stop_half_way(message: str, fraction: float | None) -> None:
+        seen.append(fraction or 0)
+        if len(seen) == 15:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        trace(smollm2, "The capital of France is", stop_half_way)
+    assert seen == [n / 30 for n in range(1, 16)]
+    assert trace(smollm2, "The capital of France is").prediction.choices[0].label.text == "Paris"
+
+
+def test_scoring_tells_how_far_it_is_and_can_be_stopped(smollm2: LoadedModel) -> None:
+    seen: list[float] = []
+
+    def stop(message: str, fraction: float | None) -> None:
+        seen.append(fraction or 0)
+        if len(seen) == 3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        trace(smollm2, "Hello there").all_head_scores(progress=stop)
+    assert seen == [0, 1 / 30, 2 / 30]

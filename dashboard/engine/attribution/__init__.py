@@ -12,8 +12,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from dashboard.engine.attribution.question import Question, Report
+from dashboard.engine.attribution.question import Question
 from dashboard.engine.errors import InvalidInput
+from dashboard.engine.progress import Progress, silent
 from dashboard.engine.registry import Registry
 from dashboard.engine.tasks import Choice
 from dashboard.engine.tokens import Token
@@ -51,7 +52,7 @@ class Method:
     unit: str
     signed: bool
     passes: Callable[[int], int]
-    run: Callable[[Question, Report], Float[np.ndarray, "token"]]
+    run: Callable[[Question, Progress], Float[np.ndarray, "token"]]
 
 
 METHODS: Registry[Method] = Registry(__name__, "attribution method")
@@ -88,7 +89,7 @@ def attribute(
     method: str = DEFAULT_METHOD,
     target: int | None = None,
     *,
-    progress: Report | None = None,
+    progress: Progress = silent,
 ) -> Attribution:
     """What each token of the trace's input counts for one target.
 
@@ -107,7 +108,7 @@ def attribute(
     chosen = METHODS[method]
     question = Question(trace, trace.choice(target))
     started = time.perf_counter()
-    scores = chosen.run(question, progress or (lambda message, fraction: None))
+    scores = chosen.run(question, progress)
     unit = chosen.unit
     if unit == "probability" and question.target.probability is None:
         unit = "logit"
@@ -115,4 +116,4 @@ def attribute(
     return Attribution(method, question.target, scores.astype(np.float32), unit, time.perf_counter() - started)
 
 
-__all__ = ["DEFAULT_METHOD", "METHODS", "Attribution", "Method", "Question", "Report", "attribute"]
+__all__ = ["DEFAULT_METHOD", "METHODS", "Attribution", "Method", "Question", "attribute"]

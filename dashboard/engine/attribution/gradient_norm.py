@@ -3,13 +3,13 @@
 import numpy as np
 from jaxtyping import Float
 
-from dashboard.engine.attribution import METHODS, Method, Question, Report
+from dashboard.engine.attribution import METHODS, Method, Question
+from dashboard.engine.progress import Progress
 
 
-def run(question: Question, report: Report) -> Float[np.ndarray, "token"]:
+def run(question: Question, report: Progress) -> Float[np.ndarray, "token"]:
     """The Euclidean length of ∂logit/∂x[i]."""
-    report("One pass there and back", 0.0)
-    _, gradient = question.embedding_gradient()
+    _, gradient = question.embedding_gradient(report)
     return gradient.norm(dim=-1).cpu().numpy()
 
 

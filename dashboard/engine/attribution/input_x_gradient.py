@@ -3,13 +3,13 @@
 import numpy as np
 from jaxtyping import Float
 
-from dashboard.engine.attribution import METHODS, Method, Question, Report
+from dashboard.engine.attribution import METHODS, Method, Question
+from dashboard.engine.progress import Progress
 
 
-def run(question: Question, report: Report) -> Float[np.ndarray, "token"]:
+def run(question: Question, report: Progress) -> Float[np.ndarray, "token"]:
     """Σ_d x[i, d] · ∂logit/∂x[i, d]."""
-    report("One pass there and back", 0.0)
-    embeddings, gradient = question.embedding_gradient()
+    embeddings, gradient = question.embedding_gradient(report)
     return (embeddings * gradient).sum(-1).cpu().numpy()
 
 

@@ -4,13 +4,14 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from dashboard.engine.attribution import METHODS, Method, Question, Report
+from dashboard.engine.attribution import METHODS, Method, Question
+from dashboard.engine.progress import Progress
 
 _TOKENS_AT_ONCE = 512
 _LARGEST_BATCH = 32
 
 
-def run(question: Question, report: Report) -> Float[np.ndarray, "token"]:
+def run(question: Question, report: Progress) -> Float[np.ndarray, "token"]:
     """p(target | all tokens) − p(target | all but this one), each token hidden from attention in all layers."""
     n_tokens = question.n_tokens
     keep = ~torch.eye(n_tokens, dtype=torch.bool)  # [left out, token]

@@ -1,6 +1,5 @@
 """What every attribution method is asked: why this choice, for this input? And the runs that answer it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +9,9 @@ from torch import Tensor
 
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.passes import forward
+from dashboard.engine.progress import Progress
 from dashboard.engine.tasks import Choice
 from dashboard.engine.tracing import Trace
-
-Report = Callable[[str, float], None]
-"""Told a message and a fraction 0…1 as work goes on; may raise Cancelled."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,9 @@ class Question:
         shares = self.trace.model.task.probabilities(logits)
         return (logits if shares is None else shares)[:, self.target.id]
 
-    def embedding_gradient(self) -> tuple[Float[Tensor, "token hidden"], Float[Tensor, "token hidden"]]:
+    def embedding_gradient(
+        self, progress: Progress
+    ) -> tuple[Float[Tensor, "token hidden"], Float[Tensor, "token hidden"]]:
         """Input embeddings, and the gradient of the target's logit with respect to them. One pass there and back.
 
         Raises:
@@ -60,10 +59,15 @@ class Question:
         if "inputs_embeds" not in model.accepted:
             raise Unsupported(f"{model.title} does not take embeddings as input.", "Choose leave-one-out instead.")
         inputs: dict[str, Any] = dict(self.trace.encoded.inputs)
+
+        def report(n_done: int) -> None:
+            # The way back takes about twice as long as the way there.
+            progress("One pass there and back", n_done / model.facts.n_layers / 3)
+
         with model.running(), torch.enable_grad():
             ids = inputs.pop("input_ids")
             embeddings = model.network.get_input_embeddings()(ids).detach().requires_grad_(True)
-            outputs = forward(model, {**inputs, "inputs_embeds": embeddings})
+            outputs = forward(model, {**inputs, "inputs_embeds": embeddings}, on_layer=report)
             logit = self.trace.readout(outputs, torch.ones_like(ids))[0, self.target.id]
             (gradient,) = torch.autograd.grad(logit, embeddings)
         return embeddings[0].detach().float(), gradient[0].float()

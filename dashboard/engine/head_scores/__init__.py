@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dashboard.engine.attention import Layer, row_blocks
+from dashboard.engine.progress import Progress, silent
 from dashboard.engine.registry import Registry
 
 
@@ -64,7 +65,7 @@ HEAD_SCORES: Registry[HeadScore] = Registry(__name__, "head score")
 
 
 def compute_head_scores(
-    layers: Sequence[Layer | None], names: Iterable[str]
+    layers: Sequence[Layer | None], names: Iterable[str], progress: Progress = silent
 ) -> dict[str, Float[np.ndarray, "layer head"]]:
     """Scores of every head, all in one pass over the weights.
 
@@ -76,6 +77,7 @@ def compute_head_scores(
     for index, layer in enumerate(layers):
         if layer is None:
             continue
+        progress("Scoring every head", index / len(layers))
         for name, values in _layer_scores(layer, scores).items():
             result[name][index, : layer.n_heads] = values
     return result

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 from dashboard.engine import errors
-from dashboard.engine.sources import Progress, child
+from dashboard.engine.progress import Progress
+from dashboard.engine.sources import child
 
 _ROOT = Path(__file__).resolve().parents[3]
 _STEP = "step "

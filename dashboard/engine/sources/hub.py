@@ -20,7 +20,8 @@ from huggingface_hub.errors import (
 from tqdm.auto import tqdm
 
 from dashboard.engine import errors
-from dashboard.engine.sources import Progress, folder
+from dashboard.engine.progress import Progress
+from dashboard.engine.sources import folder
 
 _TEXT_FILES = (".json", ".txt", ".model", ".tiktoken", ".jinja")
 _TIMEOUT_SECONDS = 15.0

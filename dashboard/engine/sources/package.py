@@ -9,7 +9,8 @@ from pathlib import Path
 
 from dashboard.engine import errors
 from dashboard.engine.catalog import CatalogModel
-from dashboard.engine.sources import Progress, child
+from dashboard.engine.progress import Progress
+from dashboard.engine.sources import child
 
 _BLOCK = 1 << 20
 _MB = 1_000_000
