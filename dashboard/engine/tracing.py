@@ -201,12 +201,12 @@ class Trace:
         self, names: Sequence[str] | None = None, site: str = "self", progress: Progress = silent
     ) -> dict[str, Float[np.ndarray, "layer head"]]:
         """Several scores (all, by default) for every head, in one pass over the weights."""
-        self.site(site)
+        where = self.site(site)
         names = list(HEAD_SCORES) if names is None else names
         for name in names:
             if name not in HEAD_SCORES:
                 raise InvalidInput(f"There is no head score “{name}”.", f"Choose one of: {', '.join(HEAD_SCORES)}.")
-        return compute_head_scores(self.layers[site], names, progress)
+        return compute_head_scores(self.layers[site], where.query_tokens, where.key_tokens, names, progress)
 
 
 def trace(model: LoadedModel, text: str, progress: Progress = silent) -> Trace:

@@ -1,11 +1,13 @@
 """One number for each head, computed in blocks of rows. One file a score; the registry finds it.
 
 A score says what one row (one query's attention) contributes; a head's score is the mean over its rows. Rows that
-do not count are NaN.
+do not count are NaN. Where no row counts the head's score is NaN too: that is how a score says that it does not apply
+(the next token in a model that may not look ahead, a repeated token in a text without one).
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from torch import Tensor
 from dashboard.engine.attention import Layer, row_blocks
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.registry import Registry
+from dashboard.engine.tokens import Token
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,38 @@ class Rows:
         weights: Attention weights.
         queries: Token index of each row.
         visible: True where the row's query may look at the key.
+        query_ids: Vocabulary index of each row's token.
+        key_ids: Vocabulary index of each key's token.
+        key_special: True for special tokens among the keys.
     """
 
     weights: Float[Tensor, "head row key"]
     queries: Int[Tensor, "row"]
     visible: Bool[Tensor, "row key"]
+    query_ids: Int[Tensor, "row"]
+    key_ids: Int[Tensor, "key"]
+    key_special: Bool[Tensor, "key"]
 
     @property
     def keys(self) -> Int[Tensor, "key"]:
         return torch.arange(self.weights.shape[-1], device=self.weights.device)
+
+    @cached_property
+    def equal_before(self) -> Bool[Tensor, "row key"]:
+        """True where the key is the same token as the query, earlier in the text."""
+        return (self.query_ids[:, None] == self.key_ids) & (self.keys < self.queries[:, None])
+
+    def at(self, keys: Int[Tensor, "row"]) -> Float[Tensor, "head row"]:
+        """Each row's weight on one key; NaN where there is no such key, or the query may not look at it."""
+        inside = (keys >= 0) & (keys < len(self.key_ids))
+        column = keys.where(inside, 0)[:, None]  # [row, 1]
+        counts = inside & self.visible.gather(-1, column)[:, 0]
+        weights = self.weights.gather(-1, column.expand(len(self.weights), -1, -1))[..., 0]
+        return weights.masked_fill(~counts, torch.nan)
+
+    def share(self, pattern: Bool[Tensor, "row key"]) -> Float[Tensor, "head row"]:
+        """Each row's attention on the keys of a pattern."""
+        return torch.einsum("hrk,rk->hr", self.weights, pattern.to(self.weights.dtype))
 
 
 @dataclass(frozen=True)
@@ -65,11 +91,22 @@ HEAD_SCORES: Registry[HeadScore] = Registry(__name__, "head score")
 
 
 def compute_head_scores(
-    layers: Sequence[Layer | None], names: Iterable[str], progress: Progress = silent
+    layers: Sequence[Layer | None],
+    query_tokens: Sequence[Token],
+    key_tokens: Sequence[Token],
+    names: Iterable[str],
+    progress: Progress = silent,
 ) -> dict[str, Float[np.ndarray, "layer head"]]:
     """Scores of every head, all in one pass over the weights.
 
     NaN where a layer has no softmax attention or no row counts.
+
+    Args:
+        layers: Of one site.
+        query_tokens: The site's tokens that look.
+        key_tokens: The site's tokens that are looked at.
+        names: Which scores.
+        progress: Told after each layer.
     """
     scores = [HEAD_SCORES[name] for name in names]
     n_heads = max(layer.n_heads for layer in layers if layer is not None)
@@ -78,12 +115,17 @@ def compute_head_scores(
         if layer is None:
             continue
         progress("Scoring every head", index / len(layers))
-        for name, values in _layer_scores(layer, scores).items():
+        for name, values in _layer_scores(layer, query_tokens, key_tokens, scores).items():
             result[name][index, : layer.n_heads] = values
     return result
 
 
-def _layer_scores(layer: Layer, scores: Sequence[HeadScore]) -> dict[str, Float[np.ndarray, "head"]]:
+def _layer_scores(
+    layer: Layer, query_tokens: Sequence[Token], key_tokens: Sequence[Token], scores: Sequence[HeadScore]
+) -> dict[str, Float[np.ndarray, "head"]]:
+    query_ids = torch.tensor([token.id for token in query_tokens], device=layer.device)
+    key_ids = torch.tensor([token.id for token in key_tokens], device=layer.device)
+    key_special = torch.tensor([token.special for token in key_tokens], device=layer.device)
     sums = {score.name: torch.zeros(layer.n_heads, dtype=torch.float64) for score in scores}
     counts = {score.name: torch.zeros(layer.n_heads) for score in scores}
     for block in row_blocks(layer.n_queries, layer.n_heads * layer.n_keys):
@@ -91,6 +133,9 @@ def _layer_scores(layer: Layer, scores: Sequence[HeadScore]) -> dict[str, Float[
             weights=layer.weights(slice(None), block),
             queries=torch.arange(block.start, block.stop, device=layer.device),
             visible=layer.visible(block),
+            query_ids=query_ids[block],
+            key_ids=key_ids,
+            key_special=key_special,
         )
         for score in scores:
             values = score.of_rows(rows).cpu()  # [head, row]
