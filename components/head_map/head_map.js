@@ -201,18 +201,4 @@ class HeadMap {
   }
 }
 
-/** Thin stripes for "there is nothing to colour here", unlike any palette. */
-function hatch(pen, theme) {
-  const tile = document.createElement("canvas");
-  [tile.width, tile.height] = [6, 6];
-  const brush = tile.getContext("2d");
-  brush.strokeStyle = rgb(mix(theme.background, theme.text, 0.3));
-  for (const shift of [-6, 0, 6]) {
-    brush.moveTo(shift, 6);
-    brush.lineTo(shift + 6, 0);
-  }
-  brush.stroke();
-  return pen.createPattern(tile, "repeat");
-}
-
 export default (component) => mount(component, HeadMap);

@@ -5,7 +5,8 @@ function unpack(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  return { header, values: new Float32Array(bytes.slice(4 + length).buffer) };
+  const payload = bytes.slice(4 + length).buffer;
+  return { header, payload, values: new Float32Array(payload, 0, payload.byteLength >> 2) };
 }
 
 function tokensOf(columns) {
@@ -45,6 +46,7 @@ function mount({ parentElement, data, setTriggerValue }, View) {
   return () => {
     if (call !== view.calls) return;
     view.observer.disconnect();
+    view.leave?.();
     view.root.remove();
     VIEWS.delete(parentElement);
   };

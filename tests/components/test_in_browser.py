@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -20,54 +13,11 @@ if sync_api is None:
 
 pytestmark = pytest.mark.browser
 
-BROWSER = shutil.which("chromium")
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-APP = Path(__file__).with_name("gallery_app.py")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError(f"the gallery did not start (exit status {server.poll()})")
-
 
 @pytest.fixture(scope="module")
-def gallery() -> Iterator[str]:
+def gallery(serve: Callable[[str], str]) -> str:
     """The address of the running gallery."""
-    if BROWSER is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no chromium on this machine, and in CI these tests must run")
-        pytest.skip("no chromium on this machine")
-    port = _free_port()
-    options = ["--server.address=127.0.0.1", f"--server.port={port}", "--server.headless=true"]
-    options += ["--browser.gatherUsageStats=false", "--server.fileWatcherType=none"]
-    command = [sys.executable, "-m", "streamlit", "run", str(APP), *options]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait_until_healthy(f"http://127.0.0.1:{port}", server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[sync_api.Browser]:
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield running
-        running.close()
+    return serve("gallery_app.py")
 
 
 @pytest.fixture

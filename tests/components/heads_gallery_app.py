@@ -1,0 +1,72 @@
+"""The components of the Heads page, and a line that says which events arrived; for test_heads_in_browser.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from components import head_atlas
+
+LAYERS, HEADS, SIDE = 30, 9, 64
+FACTS = [("entropy", ""), ("distance", "tokens"), ("previous token", ""), ("first token", ""), ("induction", "")]
+
+st.set_page_config(layout="wide")
+state = st.session_state
+events: list[str] = state.setdefault("events", [])
+compared: list[tuple[int, int]] = state.setdefault("compared", [])
+rng = np.random.default_rng(0)
+
+
+def thumbnails() -> np.ndarray:
+    """Patterns as heads show them: the first token, the previous one, some distance, noise."""
+    query, key = np.indices((SIDE, SIDE))
+    pictures = np.zeros((LAYERS, HEADS, SIDE, SIDE))
+    for layer in range(LAYERS):
+        for head in range(HEADS):
+            kind = (layer * 5 + head * 3) % 4
+            away = abs(query - key - [0, 1, 12, 4][kind])
+            pattern = (
+                np.exp(-away / [0.5, 1, 3, 20][kind]) + 0.9 * (key == 0) * rng.random() + 0.05 * rng.random(away.shape)
+            )
+            pattern[key > query] = 0
+            pictures[layer, head] = pattern / pattern.max()
+    pictures[3] = 0
+    return (pictures * 255).round().astype(np.uint8)
+
+
+def on_head() -> None:
+    """Keeps the selected head and the compared ones."""
+    event = head_atlas.read_event("atlas")
+    if event.select:
+        state.selected = event.select
+        events.append(f"select {event.select}")
+    if event.compare:
+        (compared.remove if event.compare in compared else compared.append)(event.compare)
+        events.append(f"compare {event.compare}")
+
+
+facts = np.arange(LAYERS * HEADS * len(FACTS), dtype="f4").reshape(LAYERS, HEADS, len(FACTS)) / 1350
+facts[3] = np.nan
+st.text("events: " + ", ".join(events))
+left, right = st.columns([3, 2])
+with left:
+    payload = head_atlas.build(
+        thumbnails(),
+        selected=state.get("selected", (5, 1)),
+        compared=compared,
+        facts=facts,
+        fact_names=FACTS,
+        groups=3,
+    )
+    head_atlas.head_atlas(payload, key="atlas", on_select=on_head, on_compare=on_head)
+with right:
+    order = [(layer, (layer * 2) % HEADS) for layer in range(29, 4, -1)]
+    payload = head_atlas.build(
+        thumbnails(), places=order, title="By induction", compared=[(29, 4)], palette="magma", pooling="mean"
+    )
+    head_atlas.head_atlas(payload, key="flow")

@@ -1,0 +1,117 @@
+"""The components of the Heads page in a real browser: what is named is what is under the pointer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api") if os.environ.get("CI") != "true" else None
+if sync_api is None:
+    from playwright import sync_api
+
+pytestmark = pytest.mark.browser
+
+COMPONENTS = ("head-atlas",)
+
+
+@pytest.fixture(scope="module")
+def gallery(serve: Callable[[str], str]) -> str:
+    return serve("heads_gallery_app.py")
+
+
+@pytest.fixture
+def page(gallery: str, browser: sync_api.Browser) -> Iterator[sync_api.Page]:
+    """A fresh session; an error in any component's script fails the test."""
+    errors: list[str] = []
+    opened = browser.new_page(viewport={"width": 1440, "height": 1000})
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.goto(gallery)
+    for name in COMPONENTS:
+        opened.get_by_test_id(name).first.wait_for(timeout=30_000)
+    opened.evaluate("document.fonts.ready")
+    yield opened
+    opened.close()
+    assert not errors
+
+
+def events(page: sync_api.Page, text: str) -> None:
+    """Waits until the app says that exactly these events arrived."""
+    sync_api.expect(page.get_by_text("events:")).to_have_text(f"events: {text}", timeout=10_000)
+
+
+def named(readout: sync_api.Locator) -> tuple[int, int]:
+    return int(readout.get_attribute("data-layer") or -1), int(readout.get_attribute("data-head") or -1)
+
+
+def test_the_atlas_enlarges_and_names_the_head_under_the_pointer(page: sync_api.Page) -> None:
+    atlas, readout = page.get_by_test_id("head-atlas").first, page.get_by_test_id("head-atlas-readout").first
+    sync_api.expect(readout).to_contain_text("L5 H1")
+    atlas.hover(position={"x": 300, "y": 250})
+    layer, head = named(readout)
+    enlarged = page.get_by_test_id("head-atlas-enlarged").first
+    sync_api.expect(enlarged).to_be_visible()
+    sync_api.expect(enlarged).to_contain_text(f"L{layer} H{head}")
+    if layer != 3:
+        sync_api.expect(enlarged).to_contain_text(f"{(layer * 9 + head) * 5 / 1350:.3g}")
+    sync_api.expect(readout).to_contain_text("keys shared by") if layer != 3 else None
+    box, size = enlarged.bounding_box(), page.viewport_size
+    assert box
+    assert size
+    assert box["x"] >= 0
+    assert box["y"] >= 0
+    assert box["x"] + box["width"] <= size["width"]
+    assert box["y"] + box["height"] <= size["height"]
+    page.get_by_text("events:").hover()
+    sync_api.expect(enlarged).to_be_hidden()
+
+
+def test_a_click_selects_and_with_a_key_held_compares(page: sync_api.Page) -> None:
+    atlas, readout = page.get_by_test_id("head-atlas").first, page.get_by_test_id("head-atlas-readout").first
+    place = {"x": 180, "y": 100}
+    atlas.click(position=place)
+    chosen = named(readout)
+    events(page, f"select {chosen}")
+    atlas.click(position=place, modifiers=["Shift"])
+    events(page, f"select {chosen}, compare {chosen}")
+    atlas.click(position=place, modifiers=["Control"])
+    events(page, f"select {chosen}, compare {chosen}, compare {chosen}")
+
+
+def test_the_atlas_obeys_the_keyboard_and_brings_heads_into_view(page: sync_api.Page) -> None:
+    atlas, readout = page.get_by_test_id("head-atlas").first, page.get_by_test_id("head-atlas-readout").first
+    atlas.focus()
+    for key in ["ArrowDown"] * 20 + ["ArrowRight"]:
+        page.keyboard.press(key)
+    assert named(readout) == (25, 2)
+    assert atlas.evaluate("node => node.closest('.viewport').scrollTop") > 0
+    page.keyboard.press("Shift+Enter")
+    events(page, "compare (25, 2)")
+    page.keyboard.press("Enter")
+    events(page, "compare (25, 2), select (25, 2)")
+
+
+def test_heads_in_a_given_order_flow_in_rows(page: sync_api.Page) -> None:
+    atlas, readout = page.get_by_test_id("head-atlas").nth(1), page.get_by_test_id("head-atlas-readout").nth(1)
+    atlas.hover(position={"x": 20, "y": 40})
+    assert named(readout) == (29, 4)
+    atlas.hover(position={"x": 95, "y": 40})
+    assert named(readout) == (28, 2)
+
+
+def test_pointing_at_heads_is_fluid(page: sync_api.Page) -> None:
+    atlas = page.get_by_test_id("head-atlas").first
+    times = atlas.evaluate(
+        """node => {
+            const frame = node.getBoundingClientRect(), times = [];
+            for (let i = 0; i < 200; i++) {
+                const begin = performance.now();
+                const at = { clientX: frame.left + 40 + ((i * 37) % 500), clientY: frame.top + 30 + ((i * 53) % 550) };
+                node.dispatchEvent(new PointerEvent("pointermove", at));
+                times.push(performance.now() - begin);
+            }
+            return times.sort((a, b) => a - b);
+        }"""
+    )
+    assert times[100] < 8, f"milliseconds for one move, median: {times[100]}"
