@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dashboard.engine.errors import Cancelled, EngineError
     from dashboard.engine.head_scores import HEAD_SCORES
     from dashboard.engine.heat_maps import HeatMap
+    from dashboard.engine.importance import head_importance
     from dashboard.engine.loading import Facts, LoadedModel, load_model
     from dashboard.engine.tasks import Choice, Prediction
     from dashboard.engine.tokens import Token
@@ -40,6 +41,7 @@ _HOME = {
     "Attribution": "attribution",
     "METHODS": "attribution",
     "HEAD_SCORES": "head_scores",
+    "head_importance": "importance",
     "MODELS": "catalog",
     "EngineError": "errors",
     "Cancelled": "errors",
@@ -62,6 +64,7 @@ __all__ = [
     "Trace",
     "Verification",
     "attribute",
+    "head_importance",
     "load_model",
     "trace",
 ]

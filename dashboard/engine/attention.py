@@ -4,8 +4,9 @@ Invariant: each row is non-negative and sums to 1 (to less, where an attention s
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -14,6 +15,8 @@ from torch.nn import functional
 
 from dashboard.engine.capture import CapturedLayer
 from dashboard.engine.visibility import Visibility
+
+T = TypeVar("T")
 
 # Weights in memory at once, per block: 4 M float32 are 16 MB.
 BLOCK_WEIGHTS = 4_000_000
@@ -146,6 +149,15 @@ class ReadLayer(Layer):
 
     def visible(self, rows: slice) -> Bool[Tensor, "row key"]:
         return self.visibility.rows(rows)
+
+
+def placed(found: Sequence[T], indices: Sequence[int | None], n_layers: int) -> tuple[T | None, ...]:
+    """What was found in a pass, at the model's own layer numbers, so that layers without attention leave a gap."""
+    known = [index for index in indices if index is not None]
+    if len(set(known)) != len(found) or max(known, default=0) >= n_layers:
+        return tuple(found)
+    by_index = dict(zip(known, found, strict=True))
+    return tuple(by_index.get(index) for index in range(n_layers))
 
 
 def row_blocks(n_rows: int, weights_per_row: int) -> Iterator[slice]:

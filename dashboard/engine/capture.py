@@ -78,6 +78,7 @@ class Recorder:
 
 
 _recorder: ContextVar[Recorder | None] = ContextVar("attention_dashboard_recorder", default=None)
+_contexts: ContextVar["list[Context] | None"] = ContextVar("attention_dashboard_contexts", default=None)
 _watcher: ContextVar[Iterator[None] | None] = ContextVar("attention_dashboard_watcher", default=None)
 
 
@@ -95,6 +96,28 @@ def watching(on_layer: Callable[[int], None]) -> Iterator[None]:
         yield
     finally:
         _watcher.reset(token)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What one layer's heads put out, before the output projection mixes them; part of the graph of gradients."""
+
+    values: Float[Tensor, "batch query head dim"]
+    layer_index: int | None
+
+
+@contextmanager
+def keeping_contexts() -> Iterator[list[Context]]:
+    """Within this block, and this thread, forward passes with gradients keep every layer's context vectors.
+
+    The model's weights need no gradients: the first layer's contexts start the graph.
+    """
+    kept: list[Context] = []
+    token = _contexts.set(kept)
+    try:
+        yield kept
+    finally:
+        _contexts.reset(token)
 
 
 @contextmanager
@@ -151,6 +174,9 @@ def attention_forward(
         output, _ = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout, scaling, is_causal, **extras
         )
+    contexts = _contexts.get()
+    if contexts is not None:
+        contexts.append(Context(output.requires_grad_(), getattr(module, "layer_idx", None)))
     if recorder is not None:
         _record(recorder, module, query, key, value, attention_mask, scaling, causal, extras, output)
     return output, None

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from dashboard.engine.attention import Layer, RebuiltLayer, output_error
+from dashboard.engine.attention import Layer, RebuiltLayer, output_error, placed
 from dashboard.engine.capture import Recorder, recording
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.head_scores import HEAD_SCORES, compute_head_scores
@@ -240,7 +240,7 @@ def trace(model: LoadedModel, text: str, progress: Progress = silent) -> Trace:
         if model.captures:
             rebuilt = [RebuiltLayer(layer) for layer in recorder.layers]
             error = max(output_error(layer) for layer in rebuilt)
-            layers = _placed(rebuilt, recorder.layer_indices, model.facts.n_layers)
+            layers = placed(rebuilt, recorder.layer_indices, model.facts.n_layers)
         else:
             layers = read_layers(outputs.attentions, model.task.causal)
     tolerance = OUTPUT_TOLERANCE.get(model.network.dtype, 1e-4)
@@ -271,14 +271,3 @@ def trace(model: LoadedModel, text: str, progress: Progress = silent) -> Trace:
         logits=logits,
         layers={"self": layers},
     )
-
-
-def _placed(captured: list[RebuiltLayer], indices: list[int | None], n_layers: int) -> tuple[Layer | None, ...]:
-    """Captured layers at the model's own layer numbers, so that layers without attention leave a gap."""
-    known = [index for index in indices if index is not None]
-    if len(set(known)) != len(captured) or max(known, default=0) >= n_layers:
-        return tuple(captured)
-    placed: list[Layer | None] = [None] * n_layers
-    for index, layer in zip(known, captured, strict=True):
-        placed[index] = layer
-    return tuple(placed)
