@@ -15,7 +15,7 @@ from components.tokens import TokenLabel, to_columns
 from components.wire import pack
 
 POOLINGS = ("none", "max", "mean")
-SCALES = ("linear", "log", "row")
+SCALES = ("linear", "log", "row", "diverging")
 MAX_PIXELS = 512
 UNPIN = -1
 
@@ -66,20 +66,28 @@ def build(
     title: str = "",
     shared_maximum: float | None = None,
     zoomed: bool = False,
+    group: str | None = None,
+    compact: bool = False,
 ) -> bytes:
     """The map as a payload: the weights themselves in float32, so that the browser reads out exact numbers.
 
     Args:
-        values: weights [query, key], each ≥ 0; NaN where the query may not see the key.
+        values: weights [query, key], each ≥ 0, or differences of either sign for the scale "diverging"; NaN
+            where the query may not see the key.
         query: tokens that look, one label a row.
         key: tokens looked at, one label a column.
         pooling: what a pixel over several tokens holds: their strongest weight ("max") or their "mean".
-        scale: colours linear, logarithmic (four decades), or each row to its own maximum.
-        palette: viridis, cividis or magma.
+        scale: colours linear, logarithmic (four decades), each row to its own maximum, or diverging:
+            −maximum … 0 … +maximum.
+        palette: viridis, cividis or magma; differences have their own colours.
         pinned: index of the pinned query token.
         title: shown above the map.
-        shared_maximum: the weight at the top of the colours, to compare maps; else the largest weight.
+        shared_maximum: the weight at the top of the colours, to compare maps; else the largest weight. Of
+            differences, the largest distance from 0.
         zoomed: the map shows a window of a larger one, so a way back is offered.
+        group: maps of the same group mark the cell under the pointer of any of them, and each reads out its
+            own number; a zoom is reported by the map it was dragged in, and the caller zooms them all.
+        compact: about 300 pixels high with small labels, for several side by side.
 
     Raises:
         ValueError: shapes that do not fit, too many pixels, a negative or infinite weight, an unknown name.
@@ -87,7 +95,7 @@ def build(
     array = numbers("heat map values", values, 2)
     if max(array.shape) > MAX_PIXELS:
         raise ValueError(f"a heat map is at most {MAX_PIXELS} pixels a side: pool {array.shape} first")
-    if (array < 0).any():
+    if scale != "diverging" and (array < 0).any():
         raise ValueError(f"attention weights are not negative; the smallest is {float(np.nanmin(array)):.4g}")
     if shared_maximum is not None and not (np.isfinite(shared_maximum) and shared_maximum > 0):
         raise ValueError(f"shared_maximum must be a positive number; got {shared_maximum}")
@@ -102,6 +110,8 @@ def build(
         "title": title,
         "maximum": None if shared_maximum is None else float(shared_maximum),
         "zoomed": zoomed,
+        "group": group,
+        "compact": compact,
     }
     return pack(header, array.tobytes())
 

@@ -1,12 +1,14 @@
 // What the reader does with the picture: point, pin, zoom, and read the exact number.
 
-const HINT = "Point at a cell to read its weight. Click to pin a query, drag to zoom.";
+const HINT = "Point at a cell to read its number. Click to pin a query, drag to zoom.";
 const DRAG_THRESHOLD = 4; // pixels
 const DOUBLE_CLICK = 250; // milliseconds
 
 class HeatMap {
   constructor(root) {
     this.cell = null; // [row, column] under the pointer or reached with the arrow keys
+    this.linked = null; // [row, column] under the pointer in another map of the group
+    this.link = new Link(this);
     this.drag = null; // {from: [row, column], x, y, moved}
     const caption = element("div", "caption");
     this.title = element("span", "title");
@@ -25,6 +27,7 @@ class HeatMap {
       "aria-live": "polite",
     });
     this.legend = element("div", "legend");
+    this.root = root;
     root.classList.add("heat-map");
     root.append(caption, this.stage, this.readout, this.legend);
     this.picture = new Picture(base, this.overlay);
@@ -40,6 +43,10 @@ class HeatMap {
     this.overlay.onblur = () => this.cancel();
   }
 
+  leave() {
+    this.link.leave();
+  }
+
   show({ header, values }) {
     this.header = header;
     this.pinned = header.pinned;
@@ -48,6 +55,9 @@ class HeatMap {
     const [rows, columns] = header.shape;
     if (this.cell && (this.cell[0] >= rows || this.cell[1] >= columns)) this.cell = null;
     this.drag = null;
+    this.linked = null;
+    this.link.join(header.group);
+    this.root.classList.toggle("compact", header.compact);
     this.title.textContent = header.title;
     this.title.title = header.title;
     this.reset.style.visibility = header.zoomed ? "visible" : "hidden";
@@ -81,16 +91,27 @@ class HeatMap {
     return pixel >= 0 && pixel < axis.edges.length - 1 ? pixel : null;
   }
 
-  point(cell) {
-    this.cell = cell;
+  /** Another map of the group has this cell, as [query token, key token], under its pointer. */
+  follow(cell) {
+    const pixels = cell?.map((token, side) => this.pixelOf([this.header.query, this.header.key][side], token));
+    this.linked = pixels && !pixels.includes(null) ? pixels : null;
+    this.point(this.cell);
+  }
+
+  point(own) {
+    this.cell = own;
     if (!this.picture.box) return;
+    const { query, key } = this.header;
+    this.link.say(own && [query.edges[own[0]], key.edges[own[1]]]);
+    const cell = own ?? this.linked;
     const pinnedRow = this.pinned === null ? null : this.pixelOf(this.header.query, this.pinned);
     this.picture.mark({ cell, pinnedRow, from: this.drag?.moved ? this.drag.from : null });
     if (cell) this.read(cell, "");
     else if (pinnedRow !== null)
       this.read([pinnedRow, this.picture.strongest(pinnedRow)], "strongest of the pinned row");
     else {
-      this.readout.replaceChildren(element("span", "note", HINT));
+      const hint = this.header.compact ? "Point at a cell to read its number." : HINT;
+      this.readout.replaceChildren(element("span", "note", hint));
       for (const name of ["query", "key", "value"]) delete this.readout.dataset[name];
     }
   }
@@ -111,12 +132,13 @@ class HeatMap {
       element("span", "fixed quiet", first === last ? `(${first})` : `(${first}–${last})`),
     ];
     const hidden = Number.isNaN(value);
+    const write = this.header.scale === "diverging" ? signed : significant;
     this.readout.replaceChildren(
       ...side(this.picture.queries, row, queries),
       element("span", "fixed quiet", "→"),
       ...side(this.picture.keys, column, keys),
       element("span", "fixed quiet", hidden ? "not visible to this query" : pooled),
-      element("span", "value", hidden ? "" : significant(value, 4)),
+      element("span", "value", hidden ? "" : write(value, 4)),
       element("span", "note", note),
     );
     Object.assign(this.readout.dataset, { query: queries[0], key: keys[0], value: String(value) });

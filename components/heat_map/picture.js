@@ -1,10 +1,12 @@
 // The picture: where cells and labels stand, and how they are painted. It knows nothing of clicks.
 
-const MAX_PLOT = 512;
 const MAX_CELL = 64;
 const LOG_DECADES = 4;
 const LABEL = 15; // pixels from one label to the next
 const KEY_ANGLE = -Math.PI / 3;
+// Sizes in pixels: the plot, the room for query labels, the length and height of slanting key labels, the font.
+const ROOMY = { plot: 512, left: 116, keys: 62, top: 66, font: 12 };
+const COMPACT = { plot: 232, left: 64, keys: 44, top: 50, font: 11 };
 
 class Picture {
   /** `base` holds the cells, `overlay` the labels and what follows the pointer. */
@@ -20,7 +22,7 @@ class Picture {
     this.queries = tokensOf(header.query);
     this.keys = tokensOf(header.key);
     this.rowMaxima = Array.from({ length: this.rows }, (_, row) =>
-      Math.max(0, this.at(row, this.strongest(row)) || 0),
+      Math.max(0, this.size(row, this.strongest(row)) || 0),
     );
     this.maximum = header.maximum ?? Math.max(...this.rowMaxima);
   }
@@ -29,35 +31,48 @@ class Picture {
     return this.values[row * this.columns + column];
   }
 
-  /** The column of a row's largest weight. */
+  /** The column of a row's largest weight, or of its largest difference. */
   strongest(row) {
     let best = 0;
     for (let column = 1; column < this.columns; column++) {
-      if (this.at(row, column) > (this.at(row, best) || 0)) best = column;
+      if (this.size(row, column) > (this.size(row, best) || 0)) best = column;
     }
     return best;
   }
 
-  /** Where a weight stands in the palette, 0 to 1. */
+  /** How strong a weight is; of a difference, its distance from 0. */
+  size(row, column) {
+    return Math.abs(this.at(row, column));
+  }
+
+  /** Where a weight stands in the palette, 0 to 1; a difference −1 to 1. */
   fraction(row, value) {
     const { scale } = this.header;
+    if (scale === "diverging")
+      return this.maximum > 0 ? Math.min(1, Math.max(-1, value / this.maximum || 0)) : 0;
     const maximum = scale === "row" ? this.rowMaxima[row] : this.maximum;
     if (!(maximum > 0) || !(value > 0)) return 0;
     const share = scale === "log" ? 1 + Math.log10(value / maximum) / LOG_DECADES : value / maximum;
     return Math.min(1, Math.max(0, share));
   }
 
+  colour(fraction) {
+    const { scale, palette } = this.header;
+    return scale === "diverging" ? diverging(this.theme, fraction) : sample(palette, fraction);
+  }
+
   /** Square cells, in whole device pixels where there are enough of them, and room for labels beside and above. */
   layOut(width, theme) {
     this.theme = theme;
-    this.font = `12px ${theme.font}`;
+    const sizes = this.header.compact ? COMPACT : ROOMY;
+    this.font = `${sizes.font}px ${theme.font}`;
     PEN.font = this.font;
     const widest = (tokens) =>
       Math.max(...tokens.map((token) => PEN.measureText(`·${token.text.slice(0, 24)}`).width));
     const square = this.rows === this.columns;
-    const left = Math.min(Math.ceil(widest(this.queries)) + 14, 116, Math.floor(width * 0.3));
+    const left = Math.min(Math.ceil(widest(this.queries)) + 14, sizes.left, Math.floor(width * 0.3));
     const room = width - left - 3;
-    const highest = Math.min(MAX_CELL, MAX_PLOT / this.rows);
+    const highest = Math.min(MAX_CELL, sizes.plot / this.rows);
     // A map that is not square may stretch its cells up to twice, to use the room it has.
     const widestCell = Math.min(MAX_CELL, square ? highest : 2 * highest);
     const flat = widest(this.keys) + 10 <= Math.min(widestCell, room / this.columns);
@@ -65,9 +80,10 @@ class Picture {
     const snap = (cell) => (cell * ratio >= 2 ? Math.floor(cell * ratio) / ratio : cell);
     const across = snap(Math.min(widestCell, (flat ? room : room - 30) / this.columns));
     const down = snap(Math.min(highest, square ? across : 2 * across));
-    const top = flat ? 22 : 66;
+    const top = flat ? 22 : sizes.top;
     const [right, bottom] = [left + across * this.columns, top + down * this.rows];
-    this.box = { left, top, right, bottom, across, down, flat, width, height: Math.ceil(bottom) + 8 };
+    const height = Math.ceil(bottom) + 8;
+    this.box = { left, top, right, bottom, across, down, flat, width, height, keys: sizes.keys };
   }
 
   paint() {
@@ -94,12 +110,12 @@ class Picture {
 
   paintCells(pen) {
     const { left, top, right, bottom, across, down } = this.box;
-    const colours = table(this.header.palette);
+    const steps = Array.from({ length: 511 }, (_, index) => this.colour((index - 255) / 255));
     const image = new ImageData(this.columns, this.rows);
     for (let index = 0; index < this.values.length; index++) {
       const value = this.values[index];
       const fraction = this.fraction(Math.floor(index / this.columns), value);
-      const colour = Number.isNaN(value) ? this.theme.faint : colours[Math.round(255 * fraction)];
+      const colour = Number.isNaN(value) ? this.theme.faint : steps[255 + Math.round(255 * fraction)];
       for (let channel = 0; channel < 3; channel++) image.data[4 * index + channel] = colour[channel];
       image.data[4 * index + 3] = 255;
     }
@@ -120,12 +136,13 @@ class Picture {
   paintNumbers(pen) {
     pen.textAlign = "center";
     pen.textBaseline = "middle";
+    const plus = this.header.scale === "diverging";
     for (let row = 0; row < this.rows; row++) {
       for (let column = 0; column < this.columns; column++) {
         const value = this.at(row, column);
         if (Number.isNaN(value)) continue;
-        pen.fillStyle = rgb(inkOn(sample(this.header.palette, this.fraction(row, value)), this.theme));
-        pen.fillText(compact(value, this.maximum || 1), ...this.centre(row, column));
+        pen.fillStyle = rgb(inkOn(this.colour(this.fraction(row, value)), this.theme));
+        pen.fillText(compact(value, this.maximum || 1, plus), ...this.centre(row, column));
       }
     }
   }
@@ -147,11 +164,11 @@ class Picture {
   }
 
   paintKey(pen, column, ink) {
-    const { top, flat, across } = this.box;
+    const { top, flat, across, keys } = this.box;
     pen.save();
     pen.translate(this.centre(0, column)[0], top - (flat ? 11 : 6));
     if (!flat) pen.rotate(KEY_ANGLE);
-    const width = flat ? across - 4 : 62;
+    const width = flat ? across - 4 : keys;
     paintToken(pen, this.keys[column], 0, 0, {
       width,
       theme: this.theme,
@@ -207,13 +224,14 @@ class Picture {
   }
 
   paintLegend(legend) {
-    const { scale, palette, pooling } = this.header;
+    const { scale, pooling } = this.header;
+    const two = scale === "diverging";
     const bar = element("span", "bar");
-    bar.style.background = gradient((fraction) => sample(palette, fraction));
-    const low = scale === "log" ? `≤\u2009${significant(this.maximum / 10 ** LOG_DECADES)}` : "0";
-    const high = scale === "row" ? "row maximum" : significant(this.maximum);
+    bar.style.background = gradient((fraction) => this.colour(two ? 2 * fraction - 1 : fraction));
+    const low = two ? significant(-this.maximum) : scale === "log" ? `≤\u2009${significant(this.maximum / 10 ** LOG_DECADES)}` : "0";
+    const high = scale === "row" ? "row maximum" : (two ? signed : significant)(this.maximum);
     const notes = [
-      { linear: "", log: "logarithmic", row: "each row to its own maximum" }[scale],
+      { linear: "", log: "logarithmic", row: "each row to its own maximum", diverging: "difference, 0 in the middle" }[scale],
       {
         none: "",
         max: "a pixel is the strongest of its weights",

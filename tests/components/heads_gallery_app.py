@@ -10,7 +10,9 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from components import head_atlas
+from components import head_atlas, heat_map
+from components.heat_map import Axis
+from components.tokens import TokenLabel
 
 LAYERS, HEADS, SIDE = 30, 9, 64
 FACTS = [("entropy", ""), ("distance", "tokens"), ("previous token", ""), ("first token", ""), ("induction", "")]
@@ -70,3 +72,40 @@ with right:
         thumbnails(), places=order, title="By induction", compared=[(29, 4)], palette="magma", pooling="mean"
     )
     head_atlas.head_atlas(payload, key="flow")
+
+WORDS = [
+    TokenLabel("The"),
+    TokenLabel("capital", space=True),
+    TokenLabel("<script>window.attacked = 1</script>"),
+    TokenLabel("</textarea>", space=True),
+    TokenLabel("of", space=True),
+    TokenLabel("🦙", space=True, part="start"),
+    TokenLabel("🦙", part="end"),
+    TokenLabel("<s>", special=True),
+]
+AXIS = Axis(WORDS, np.arange(9))
+ONE = np.tril(np.arange(1, 65, dtype="f4").reshape(8, 8) / 100)
+OTHER = np.tril(ONE.T[::-1, ::-1])
+HIDDEN = np.triu(np.full((8, 8), np.nan, "f4"), 1)
+
+
+def on_zoom() -> None:
+    """Notes the window."""
+    events.append(f"zoom {heat_map.read_event('linked_0').zoom}")
+
+
+maps = [("L5 H1", ONE, "linear"), ("L18 H6", OTHER, "linear"), ("L5 H1 − L18 H6", ONE - OTHER, "diverging")]
+maps += [("L2 H2", OTHER, "log")]
+for index, (column, (title, values, scale)) in enumerate(zip(st.columns(4), maps, strict=True)):
+    with column:
+        payload = heat_map.build(
+            values + HIDDEN,
+            query=AXIS,
+            key=AXIS,
+            title=title,
+            scale=scale,
+            group="compare",
+            compact=True,
+            shared_maximum=0.64,
+        )
+        heat_map.heat_map(payload, key=f"linked_{index}", on_zoom=on_zoom if index == 0 else heat_map.nothing)

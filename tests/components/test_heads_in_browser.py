@@ -13,7 +13,7 @@ if sync_api is None:
 
 pytestmark = pytest.mark.browser
 
-COMPONENTS = ("head-atlas",)
+COMPONENTS = ("head-atlas", "heat-map")
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +115,22 @@ def test_pointing_at_heads_is_fluid(page: sync_api.Page) -> None:
         }"""
     )
     assert times[100] < 8, f"milliseconds for one move, median: {times[100]}"
+
+
+def test_maps_of_a_group_point_together_and_read_their_own_numbers(page: sync_api.Page) -> None:
+    maps, readouts = page.get_by_test_id("heat-map"), page.get_by_test_id("heat-map-readout")
+    maps.nth(1).focus()
+    for key in ("ArrowUp", "ArrowUp", "ArrowRight"):
+        page.keyboard.press(key)  # from the last query and the first key to query 5 and key 1
+    numbers = [float(readout.get_attribute("data-value") or "nan") for readout in readouts.all()]
+    assert numbers == pytest.approx([0.42, 0.51, -0.09, 0.51], abs=1e-6)
+    assert {(r.get_attribute("data-query"), r.get_attribute("data-key")) for r in readouts.all()} == {("5", "1")}
+    sync_api.expect(readouts.nth(2)).to_contain_text("−0.09000")
+    page.get_by_text("events:").click()
+    sync_api.expect(readouts.first).to_contain_text("Point at a cell")
+
+
+def test_a_linked_map_reports_its_zoom(page: sync_api.Page) -> None:
+    page.get_by_test_id("heat-map").first.focus()
+    page.keyboard.press("+")
+    events(page, "zoom (5, 8, 0, 3)")

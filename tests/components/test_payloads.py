@@ -45,6 +45,15 @@ def test_heat_map_sends_exact_weights_with_their_tokens() -> None:
     )
 
 
+def test_differences_may_be_negative_and_maps_can_be_linked() -> None:
+    change = np.array([[-0.2, np.nan], [0.1, 0]])
+    header, payload = unpack(
+        heat_map.build(change, query=axis(2), key=axis(2), scale="diverging", group="a", compact=True)
+    )
+    np.testing.assert_array_equal(floats(payload).reshape(2, 2), change.astype("f4"))
+    assert (header["scale"], header["group"], header["compact"]) == ("diverging", "a", True)
+
+
 def test_a_heat_map_of_256_pixels_a_side_stays_small() -> None:
     weights = np.random.default_rng(0).random((256, 256))
     assert len(heat_map.build(weights, query=axis(256, 8), key=axis(256, 8), pooling="max")) <= 280_000
