@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dashboard.engine.heat_maps import HeatMap
     from dashboard.engine.importance import head_importance
     from dashboard.engine.loading import Facts, LoadedModel, load_model
+    from dashboard.engine.similarity import Similarity, head_similarity, pair_similarity, row_correlation
     from dashboard.engine.tasks import Choice, Prediction
     from dashboard.engine.tokens import Token
     from dashboard.engine.tracing import Site, Trace, trace
@@ -42,6 +43,10 @@ _HOME = {
     "METHODS": "attribution",
     "HEAD_SCORES": "head_scores",
     "head_importance": "importance",
+    "Similarity": "similarity",
+    "head_similarity": "similarity",
+    "pair_similarity": "similarity",
+    "row_correlation": "similarity",
     "MODELS": "catalog",
     "EngineError": "errors",
     "Cancelled": "errors",
@@ -59,13 +64,17 @@ __all__ = [
     "HeatMap",
     "LoadedModel",
     "Prediction",
+    "Similarity",
     "Site",
     "Token",
     "Trace",
     "Verification",
     "attribute",
     "head_importance",
+    "head_similarity",
     "load_model",
+    "pair_similarity",
+    "row_correlation",
     "trace",
 ]
 
