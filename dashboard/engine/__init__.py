@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from dashboard.engine.head_scores import HEAD_SCORES
     from dashboard.engine.heat_maps import HeatMap
     from dashboard.engine.importance import head_importance
+    from dashboard.engine.induction import induction_probe
     from dashboard.engine.loading import Facts, LoadedModel, load_model
+    from dashboard.engine.patterns import PATTERNS, name_patterns
     from dashboard.engine.similarity import Similarity, head_similarity, pair_similarity, row_correlation
     from dashboard.engine.tasks import Choice, Prediction
     from dashboard.engine.tokens import Token
@@ -42,6 +44,9 @@ _HOME = {
     "Attribution": "attribution",
     "METHODS": "attribution",
     "HEAD_SCORES": "head_scores",
+    "PATTERNS": "patterns",
+    "name_patterns": "patterns",
+    "induction_probe": "induction",
     "head_importance": "importance",
     "Similarity": "similarity",
     "head_similarity": "similarity",
@@ -56,6 +61,7 @@ __all__ = [
     "HEAD_SCORES",
     "METHODS",
     "MODELS",
+    "PATTERNS",
     "Attribution",
     "Cancelled",
     "Choice",
@@ -72,7 +78,9 @@ __all__ = [
     "attribute",
     "head_importance",
     "head_similarity",
+    "induction_probe",
     "load_model",
+    "name_patterns",
     "pair_similarity",
     "row_correlation",
     "trace",

@@ -21,8 +21,8 @@ Head = tuple[int, int]
 """Layer and head, counted from 0."""
 
 MAX_TERMS = 3_000_000_000
-"""Terms p·ln p that one comparison may sum: 3 to 12 seconds on two cores, by what else they do. All 270 heads of SmolLM2
-reach it at about 400 tokens; longer texts are compared at evenly spaced queries."""
+"""Terms p·ln p that one comparison may sum: 3 to 12 seconds on two cores, by what else they do. SmolLM2's 270
+heads reach it at about 400 tokens; longer texts are compared at evenly spaced queries."""
 
 _CHUNK = 100_000
 """Terms at once: what stays in the processor's cache is ten times as fast as one large array."""

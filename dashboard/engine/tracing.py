@@ -1,8 +1,9 @@
 """One input through one model: tokens, prediction, and any attention weight of any head."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -209,6 +210,27 @@ class Trace:
         return compute_head_scores(self.layers[site], where.query_tokens, where.key_tokens, names, progress)
 
 
+@dataclass(frozen=True, eq=False)
+class Ran:
+    """What one forward pass left behind; `output_error` is None when attention was read by eager."""
+
+    outputs: Any
+    layers: tuple[Layer | None, ...]
+    output_error: float | None
+
+
+def run_layers(model: LoadedModel, inputs: dict[str, Any], on_layer: Callable[[int], None]) -> Ran:
+    """One forward pass that keeps every layer's attention; the caller holds `model.running()` and `torch.no_grad()`."""
+    if not model.captures:
+        outputs = forward(model, inputs, attentions=True)
+        return Ran(outputs, read_layers(outputs.attentions, model.task.causal), None)
+    with recording(Recorder()) as recorder:
+        outputs = forward(model, inputs, on_layer=on_layer)
+    rebuilt = [RebuiltLayer(layer) for layer in recorder.layers]
+    layers = placed(rebuilt, recorder.layer_indices, model.facts.n_layers)
+    return Ran(outputs, layers, max(output_error(layer) for layer in rebuilt))
+
+
 def trace(model: LoadedModel, text: str, progress: Progress = silent) -> Trace:
     """Runs the model once on the text and keeps what its attention depends on.
 
@@ -221,28 +243,16 @@ def trace(model: LoadedModel, text: str, progress: Progress = silent) -> Trace:
     position = model.task.position(encoded.ids, model.tokenizer)
     tokens = read_tokens(model.tokenizer, text, encoded.ids.tolist(), encoded.offsets)
     started = time.perf_counter()
-    recorder = Recorder()
 
     def report(n_done: int) -> None:
         progress(f"Running {model.title}", n_done / model.facts.n_layers)
 
     with model.running(), torch.no_grad():
-        if model.captures:
-            with recording(recorder):
-                outputs = forward(model, encoded.inputs, on_layer=report)
-        else:
-            outputs = forward(model, encoded.inputs, attentions=True)
-        readout = model.task.readout(position, outputs)
-        logits = readout(outputs, torch.ones_like(encoded.inputs["input_ids"]))[0]
+        ran = run_layers(model, encoded.inputs, report)
+        readout = model.task.readout(position, ran.outputs)
+        logits = readout(ran.outputs, torch.ones_like(encoded.inputs["input_ids"]))[0]
         seconds = time.perf_counter() - started
-        error = None
-        layers: tuple[Layer | None, ...]
-        if model.captures:
-            rebuilt = [RebuiltLayer(layer) for layer in recorder.layers]
-            error = max(output_error(layer) for layer in rebuilt)
-            layers = placed(rebuilt, recorder.layer_indices, model.facts.n_layers)
-        else:
-            layers = read_layers(outputs.attentions, model.task.causal)
+    layers, error = ran.layers, ran.output_error
     tolerance = OUTPUT_TOLERANCE.get(model.network.dtype, 1e-4)
     if error is not None and not error <= tolerance:
         raise Unsupported(
