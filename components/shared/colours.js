@@ -75,6 +75,7 @@ function themeOf(node) {
   const text = parse(read("text-color", "#31333f"), background);
   const dark = luminance(background) < 0.25;
   return {
+    dark,
     background,
     text,
     primary: parse(read("primary-color", "#ff4b4b"), background),
@@ -85,6 +86,16 @@ function themeOf(node) {
     positive: dark ? [53, 185, 171] : [1, 102, 94],
     font: read("font", "sans-serif"),
   };
+}
+
+// Eight colours that stay apart for every kind of colour-blindness (after Okabe and Ito), on light and on dark pages.
+const CATEGORIES = {
+  light: ["0072b2", "d55e00", "009e73", "cc79a7", "7b3294", "e69f00", "56b4e9", "6b6f7a"],
+  dark: ["4c9be8", "f0803c", "2fbf8f", "de9ac4", "b58ae0", "f2b134", "8fd3ff", "a9afbb"],
+};
+
+function category(theme, index) {
+  return parse(`#${CATEGORIES[theme.dark ? "dark" : "light"][index]}`);
 }
 
 /** −1 brown, 0 the page itself, +1 teal. */

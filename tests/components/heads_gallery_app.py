@@ -10,7 +10,7 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from components import head_atlas, heat_map
+from components import head_atlas, head_lines, heat_map
 from components.heat_map import Axis
 from components.tokens import TokenLabel
 
@@ -109,3 +109,37 @@ for index, (column, (title, values, scale)) in enumerate(zip(st.columns(4), maps
             shared_maximum=0.64,
         )
         heat_map.heat_map(payload, key=f"linked_{index}", on_zoom=on_zoom if index == 0 else heat_map.nothing)
+
+
+def on_pin() -> None:
+    """Keeps the pinned query."""
+    pin = head_lines.read_event("lines")
+    state.pinned = None if pin == head_lines.UNPIN else pin
+    events.append(f"pin {pin}")
+
+
+left, right = st.columns(2)
+with left:
+    weights = np.stack([ONE, OTHER])
+    payload = head_lines.build(
+        WORDS,
+        WORDS,
+        head_lines.strongest(weights, 3),
+        heads=[("L5 H1", 0), ("L18 H6", 1)],
+        query_segments=[0, 0, 0, 0, 1, 1, 1, -1],
+        key_segments=[0, 0, 0, 0, 1, 1, 1, -1],
+        segment=state.get("segment", "all"),
+        pinned=state.get("pinned"),
+        title="Two heads",
+        note="3 lines a query",
+    )
+    head_lines.head_lines(payload, key="lines", on_pin=on_pin)
+    st.selectbox("Sentences", head_lines.SEGMENTS, key="segment")
+with right:
+    noise = np.tril(rng.random((8, 512, 512)) ** 40)
+    noise /= noise.sum(2, keepdims=True)
+    many = [WORDS[index % 8] for index in range(512)]
+    payload = head_lines.build(
+        many, many, head_lines.strongest(noise, 4), heads=[(f"L{3 * i} H{i}", i) for i in range(8)]
+    )
+    head_lines.head_lines(payload, key="many")

@@ -13,7 +13,7 @@ if sync_api is None:
 
 pytestmark = pytest.mark.browser
 
-COMPONENTS = ("head-atlas", "heat-map")
+COMPONENTS = ("head-atlas", "heat-map", "head-lines")
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +134,39 @@ def test_a_linked_map_reports_its_zoom(page: sync_api.Page) -> None:
     page.get_by_test_id("heat-map").first.focus()
     page.keyboard.press("+")
     events(page, "zoom (5, 8, 0, 3)")
+
+
+def test_pointing_at_a_token_reads_its_strongest_lines(page: sync_api.Page) -> None:
+    canvas, readout = page.get_by_test_id("head-lines").first, page.get_by_test_id("head-lines-readout").first
+    canvas.hover(position={"x": 60, "y": 5 * 20 + 10})
+    data = [readout.get_attribute(f"data-{name}") for name in ("side", "index", "other")]
+    assert data == ["query", "5", "0"]
+    assert float(readout.get_attribute("data-value") or "nan") == pytest.approx(0.59, abs=1e-6)
+    sync_api.expect(readout).to_contain_text("0.590")
+    box = canvas.bounding_box()
+    assert box
+    canvas.hover(position={"x": box["width"] - 60, "y": 2 * 20 + 10})
+    sync_api.expect(readout).to_contain_text("<script>window.attacked = 1</script>”(2) is looked at by")
+    assert page.evaluate("window.attacked") is None
+
+
+def test_a_click_keeps_a_query_and_another_lets_it_go(page: sync_api.Page) -> None:
+    canvas, readout = page.get_by_test_id("head-lines").first, page.get_by_test_id("head-lines-readout").first
+    canvas.click(position={"x": 60, "y": 4 * 20 + 10})
+    events(page, "pin 4")
+    page.get_by_text("events:").hover()
+    sync_api.expect(readout).to_have_attribute("data-index", "4")
+    canvas.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    events(page, "pin 4, pin -1")
+
+
+def test_512_tokens_are_reached_by_scrolling(page: sync_api.Page) -> None:
+    canvas, readout = page.get_by_test_id("head-lines").nth(1), page.get_by_test_id("head-lines-readout").nth(1)
+    canvas.focus()
+    page.keyboard.press("End")
+    sync_api.expect(readout).to_have_attribute("data-index", "511")
+    assert canvas.evaluate("node => node.closest('.viewport').scrollTop") == 512 * 20 - 600
+    page.keyboard.press("ArrowRight")
+    sync_api.expect(readout).to_have_attribute("data-side", "key")
