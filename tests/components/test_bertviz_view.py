@@ -56,15 +56,15 @@ def test_a_page_holds_each_weight_once_with_four_digits(view: str) -> None:
 def test_no_token_can_leave_its_text(view: str) -> None:
     html = VIEWS[view](weights(), TOKENS, [0, 1]).html
     assert "window.hacked=1</script>" not in html
-    assert html.count("</script>") == html.count("<script>") == 5
+    assert html.count("</script>") == 5  # three libraries, their names, the drawing
     assert not re.search(r"<(script|link|img|iframe)[^>]*(src|href)=", html)
 
 
-def test_the_largest_page_stays_below_ten_megabytes() -> None:
+def test_the_largest_page_stays_below_five_megabytes() -> None:
     side = int((LIMIT / 4) ** 0.5)
     full = np.full((2, 2, side, side), 0.1234)
     page = head_view(full, ["x"] * side, [0, 1])
-    assert page.n_bytes < 10e6
+    assert page.n_bytes < 5e6
 
 
 @pytest.mark.parametrize("view", list(VIEWS))
