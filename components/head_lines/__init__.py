@@ -43,7 +43,7 @@ def strongest(weights: npt.ArrayLike, k: int) -> Lines:
         raise ValueError(f"k is at least 1; got {k}")
     keys = np.argsort(-array, axis=2, kind="stable")[:, :, :k]  # [head, query, k]
     values = np.take_along_axis(array, keys, axis=2)
-    head, query, _ = np.indices(keys.shape)
+    head, query = np.indices(keys.shape)[:2]
     seen = values > 0
     return Lines(
         query[seen].astype(np.uint32),

@@ -10,7 +10,7 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from components import head_atlas, head_lines, heat_map
+from components import head_atlas, head_lines, heat_map, query_key
 from components.heat_map import Axis
 from components.tokens import TokenLabel
 
@@ -143,3 +143,27 @@ with right:
         many, many, head_lines.strongest(noise, 4), heads=[(f"L{3 * i} H{i}", i) for i in range(8)]
     )
     head_lines.head_lines(payload, key="many")
+
+
+def on_key() -> None:
+    """Notes the key."""
+    events.append(f"key {query_key.read_event('products')}")
+
+
+QUERY, KEYS = rng.normal(size=64), rng.normal(size=(8, 64))
+SCORES = np.array(KEYS @ QUERY / 8)
+SCORES[1] += 2  # as a model with position biases adds something
+SHARES = np.exp(SCORES) / np.exp(SCORES).sum()
+payload = query_key.build(
+    WORDS,
+    7,
+    QUERY,
+    KEYS,
+    SCORES,
+    SHARES,
+    scale=1 / 8,
+    top=6,
+    title="L5 H1",
+    note="Rotary position encoding is in q and k.",
+)
+query_key.query_key(payload, key="products", on_select=on_key)

@@ -13,7 +13,7 @@ if sync_api is None:
 
 pytestmark = pytest.mark.browser
 
-COMPONENTS = ("head-atlas", "heat-map", "head-lines")
+COMPONENTS = ("head-atlas", "heat-map", "head-lines", "query-key")
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +170,31 @@ def test_512_tokens_are_reached_by_scrolling(page: sync_api.Page) -> None:
     assert canvas.evaluate("node => node.closest('.viewport').scrollTop") == 512 * 20 - 600
     page.keyboard.press("ArrowRight")
     sync_api.expect(readout).to_have_attribute("data-side", "key")
+
+
+def test_the_sum_of_products_is_read_out_with_what_the_model_adds(page: sync_api.Page) -> None:
+    canvas, readout = page.get_by_test_id("query-key"), page.get_by_test_id("query-key-readout")
+    canvas.focus()
+    page.keyboard.press("ArrowDown")
+    key, score = readout.get_attribute("data-key"), float(readout.get_attribute("data-score") or "nan")
+    assert key == "1"
+    dot = f"{score - 2:.3g}".replace("-", "−")
+    sync_api.expect(readout).to_contain_text(f"q·k·scale = {dot} +2.00 added by the model = {score:.3g} → ")
+    page.keyboard.press("ArrowRight")
+    sync_api.expect(readout).to_contain_text("dimension 0: ")
+    page.keyboard.press("ArrowDown")
+    key = readout.get_attribute("data-key")
+    assert "added" not in readout.inner_text()
+    page.keyboard.press("Enter")
+    events(page, f"key {key}")
+
+
+@pytest.mark.parametrize("width", [480, 900])
+def test_nothing_is_wider_than_a_narrow_page(page: sync_api.Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_timeout(300)
+    for name in COMPONENTS:
+        for part in page.get_by_test_id(name).all():
+            box = part.bounding_box()
+            assert box
+            assert box["x"] + box["width"] <= width
