@@ -120,7 +120,7 @@ def bench(
     device: DeviceOption = None,
     dtype: DtypeOption = None,
 ) -> None:
-    """Measure seconds and memory beside eager `output_attentions=True`, in one run."""
+    """Measure beside eager `output_attentions=True`, and the head atlas beside BertViz's model view, in one run."""
     from dashboard.bench import measure, table
     from dashboard.engine import load_model
 

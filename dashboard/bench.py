@@ -1,14 +1,18 @@
 """Seconds and memory of exact attention on demand beside eager `output_attentions=True`: same model, text and run.
 
+And what all heads at a glance send to the browser, beside the model view of BertViz as published.
+
 Ratios are what counts: machines are shared and noisy.
 """
 
 import gc
+import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -18,6 +22,8 @@ from dashboard.engine.errors import Unsupported
 from dashboard.engine.passes import forward
 
 _SAMPLE_SECONDS = 0.005
+_MOST_IN_BERTVIZ = 20_000_000
+"""Weights that are still written as BertViz writes them: 0.6 GB of text. SmolLM2 at 256 tokens has 17.7 million."""
 _SENTENCE = "The old keeper climbed the stairs of the lighthouse, counted every step aloud, and looked at the sea. "
 
 Say = Callable[[str, float | None], None]
@@ -84,6 +90,46 @@ def _largest_difference(found: Trace, eager: Any) -> float:
     return largest
 
 
+def bertviz_page(weights: Sequence[torch.Tensor], tokens: list[str]) -> tuple[float, int]:
+    """Seconds and bytes of BertViz's model view of these weights, as published.
+
+    The bytes are exact: the page of a single weight by BertViz itself, with every layer's JSON in its place. The
+    seconds are those of writing that JSON, layer by layer so that it need not fit into memory; BertViz needs more,
+    to put half a gigabyte of text together.
+
+    Args:
+        weights: Of each layer, [1, head, query, key], as the library gives them.
+        tokens: As the tokenizer gives them.
+    """
+    import bertviz
+    from bertviz.util import format_special_chars
+
+    one = bertviz.model_view([torch.zeros(1, 1, 1, 1)], ["x"], html_action="return").data
+    copies = one.count("[[[[0.0]]]]")  # its script holds the weights twice, once in a comment
+    n_layers, n_heads = len(weights), weights[0].shape[1]
+    started = time.perf_counter()
+    n_weights = sum(len(json.dumps(layer[0].tolist())) for layer in weights) + 2 * n_layers  # brackets, ", " between
+    seconds = time.perf_counter() - started
+    text = len(json.dumps(format_special_chars(tokens)))
+    numbers = sum(len(json.dumps(list(range(n)))) for n in (n_layers, n_heads)) + len(str(n_heads))
+    per_copy = n_weights - len("[[[[0.0]]]]") + 2 * (text - len('["x"]')) + numbers - len("[0][0]1")
+    return seconds, len(one.encode()) + copies * per_copy
+
+
+def _glance(found: Trace) -> tuple[float, int]:
+    """Seconds and bytes of the head atlas: thumbnails of every head, with its scores."""
+    from components import head_atlas
+
+    started = time.perf_counter()
+    scores = found.all_head_scores()
+    payload = head_atlas.build(
+        found.thumbnails(),
+        facts=np.stack(list(scores.values()), -1),
+        fact_names=[(name, "") for name in scores],
+    )
+    return time.perf_counter() - started, len(payload)
+
+
 def measure(model: LoadedModel, lengths: list[int], say: Say) -> list[dict[str, Any]]:
     """One row of figures for each length. Not for a model in use: eager attention changes its configuration.
 
@@ -116,6 +162,13 @@ def _measure_one(model: LoadedModel, n_tokens: int, say: Say) -> dict[str, Any]:
         difference = _largest_difference(found, weights)
     finally:
         model.network.set_attn_implementation(capture.NAME)
+    atlas_seconds, atlas_bytes = _glance(found)
+    page_seconds: float | None = None
+    page_bytes: int | None = None
+    if sum(layer.numel() for layer in weights) <= _MOST_IN_BERTVIZ:
+        say(f"{n_tokens:,} tokens: BertViz", None)
+        pieces = model.tokenizer.convert_ids_to_tokens(found.encoded.ids.tolist())
+        page_seconds, page_bytes = bertviz_page(weights, pieces)
     return {
         "tokens": len(found.tokens),
         "eager seconds": theirs.seconds,
@@ -129,6 +182,11 @@ def _measure_one(model: LoadedModel, n_tokens: int, say: Say) -> dict[str, Any]:
         "all thumbnails seconds": thumbs.seconds,
         "all head scores seconds": scores.seconds,
         "largest difference": difference,
+        "head atlas seconds": atlas_seconds,
+        "head atlas bytes": atlas_bytes,
+        "BertViz model view seconds": page_seconds,
+        "BertViz model view bytes": page_bytes,
+        "times fewer bytes": None if page_bytes is None else page_bytes / atlas_bytes,
         "device": str(model.device),
         "dtype": model.facts.dtype,
     }
@@ -137,5 +195,12 @@ def _measure_one(model: LoadedModel, n_tokens: int, say: Say) -> dict[str, Any]:
 def table(rows: list[dict[str, Any]]) -> str:
     """The figures for people: one column a length."""
     frame = pd.DataFrame(rows).set_index("tokens").T
-    shown = frame.map(lambda value: f"{value:.3g}" if isinstance(value, float) else str(value))
-    return shown.to_string()
+    return frame.map(_shown).to_string()
+
+
+def _shown(value: Any) -> str:
+    if value is None or value != value:  # not measured at this length
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.3g}" if value < 10_000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 LIMIT = 600_000
-"""Weights in one view, layers × heads × tokens²: one layer of SmolLM2 at 256 tokens, all 30 at 47. Each is up to 7 bytes
-of HTML, so a page stays below 5 MB; each is a line that the browser draws, which takes it about 10 seconds."""
+"""Weights in one view, layers × heads × tokens²: one layer of SmolLM2 at 256 tokens, all 30 at 47. Each is up to 7
+bytes of HTML, so a page stays below 5 MB; each is a line that the browser draws, which takes it up to 10 seconds."""
 
 _VENDOR = Path(__file__).with_name("vendor")
 # jQuery 2.0.0, which bertviz asks its CDN for, is not in the npm registry; 2.2.4 is the last of the same line.
@@ -123,8 +123,8 @@ def _attention(
         n_layers, n_heads, n_queries, n_keys = array.shape
         raise ValueError(
             f"{n_layers} layers × {n_heads} heads × {n_queries} × {n_keys} tokens are {array.size:,} weights; BertViz "
-            f"draws each as a line, so at most {LIMIT:,} are sent. Choose fewer layers or a shorter text; the head atlas "
-            "and head lines have no such limit."
+            f"draws each as a line, so at most {LIMIT:,} are sent. Choose fewer layers or a shorter text; the head "
+            "atlas and head lines have no such limit."
         )
     if array.shape[2:] != (len(tokens), len(keys)) or len(array) != len(layers):
         raise ValueError(
