@@ -43,7 +43,7 @@ function paintLabels(pen, { layout, view, theme, header, index, spot }) {
   pen.clip();
   pen.textAlign = "center";
   const x = (head) => left + head * pitch[0] - view.left;
-  spaced(heads, pitch[0], 25, strong?.[1] ?? null, (head, same) => {
+  spaced(heads, pitch[0], heads > 10 ? 29 : 24, strong?.[1] ?? null, (head, same) => {
     pen.fillStyle = ink(same);
     pen.fillText(`H${head}`, x(head) + across / 2, 10);
   });
