@@ -68,7 +68,8 @@ def _of_layer(contexts: Float[Tensor, "1 query head dim"], gradient: Tensor | No
     """|Σ C · ∂s/∂C|; 0 where the logit does not depend on the layer at all."""
     if gradient is None:
         return torch.zeros(contexts.shape[2])
-    return (contexts.detach().double() * gradient.double()).sum((0, 1, 3)).abs().float()
+    product = contexts.detach().float() * gradient.float()  # on the processor: mps has no float64
+    return product.cpu().double().sum((0, 1, 3)).abs().float()
 
 
 def _tell_on_the_way_back(contexts: list[Context], progress: Progress) -> None:

@@ -83,7 +83,7 @@ def head_similarity(trace: Trace, heads: Sequence[Head] | None = None, progress:
     grouped = [(layer, head) for layer, chosen in by_layer.items() for head in chosen]
     present = [(trace.layer(layer), chosen) for layer, chosen in by_layer.items()]
     n_tokens = len(trace.tokens)
-    step = _step(present[0][0], n_tokens, len(heads))
+    step = _step([layer for layer, _ in present], n_tokens, len(heads))
     n_queries = len(range(step // 2, n_tokens, step))
     total, n_done = np.zeros((len(heads), len(heads))), 0
     # numpy in threads, not torch: its small parallel steps wait for one another on a machine that is busy
@@ -128,9 +128,10 @@ def row_correlation(trace: Trace, a: Head, b: Head, query: int) -> float:
     return float(stats.spearmanr(first, second).statistic)
 
 
-def _step(layer: Layer, n_tokens: int, n_heads: int) -> int:
+def _step(layers: Sequence[Layer], n_tokens: int, n_heads: int) -> int:
     """Every how manieth query is compared, so that the sum stays below MAX_TERMS."""
-    n_visible = sum(int(layer.visible(rows).sum()) for rows in row_blocks(n_tokens, n_tokens))
+    ahead = any(bool(layer.visible(slice(0, 1))[0, -1]) for layer in layers)
+    n_visible = n_tokens * n_tokens / (1 if ahead else 2)
     return max(1, math.ceil(n_heads * n_heads / 2 * n_visible / MAX_TERMS))
 
 
