@@ -122,11 +122,10 @@ def bench(
 ) -> None:
     """Measure seconds and memory beside eager `output_attentions=True`, in one run."""
     from dashboard.bench import measure, table
-    from dashboard.engine import load_model
     from dashboard.export import write_file
 
     lengths = _lengths(tokens)
-    rows = measure(load_model(model, device=device, dtype=dtype, progress=_say), lengths, _say)
+    rows = measure(model, lengths, _say, device, dtype)
     print(table(rows))
     if out is not None:
         write_file(out, (json.dumps(rows, indent=2) + "\n").encode())

@@ -3,7 +3,6 @@
 import pytest
 
 from dashboard import bench
-from dashboard.engine import load_model
 
 
 @pytest.mark.slow
