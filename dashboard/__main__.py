@@ -122,13 +122,13 @@ def bench(
 ) -> None:
     """Measure beside eager `output_attentions=True`, and the head atlas beside BertViz's model view, in one run."""
     from dashboard.bench import measure, table
-    from dashboard.engine import load_model
+    from dashboard.export import write_file
 
     lengths = _lengths(tokens)
-    rows = measure(load_model(model, device=device, dtype=dtype, progress=_say), lengths, _say)
+    rows = measure(model, lengths, _say, device, dtype)
     print(table(rows))
     if out is not None:
-        out.write_text(json.dumps(rows, indent=2) + "\n")
+        write_file(out, (json.dumps(rows, indent=2) + "\n").encode())
 
 
 def _lengths(tokens: str) -> list[int]:

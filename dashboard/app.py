@@ -31,5 +31,6 @@ page = st.navigation(
     ]
 )
 state.remember_across_pages(page.title)
-sidebar()
+fill_in = sidebar()
 page.run()
+fill_in()

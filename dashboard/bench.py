@@ -9,24 +9,24 @@ import gc
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from dashboard.engine import LoadedModel, Trace, trace
+from dashboard.engine import LoadedModel, Trace, load_model, trace
 from dashboard.engine.devices import memory_in_use
 from dashboard.engine.errors import Unsupported
-from dashboard.engine.passes import forward
+from dashboard.engine.progress import Progress
 
 _SAMPLE_SECONDS = 0.005
 _MOST_IN_BERTVIZ = 20_000_000
 """Weights that are still written as BertViz writes them: 0.6 GB of text. SmolLM2 at 256 tokens has 17.7 million."""
 _SENTENCE = "The old keeper climbed the stairs of the lighthouse, counted every step aloud, and looked at the sea. "
-
-Say = Callable[[str, float | None], None]
 
 
 class _Peak:
@@ -73,11 +73,11 @@ def text_of(model: LoadedModel, n_tokens: int) -> str:
 
 
 def _eager(model: LoadedModel, found: Trace) -> Any:
-    """What the library gives by itself: all weights of all layers."""
+    """What the library gives by itself, called as its documentation does: all weights of all layers."""
     network = model.network
     network.set_attn_implementation("eager")
     with model.running(), torch.no_grad():
-        return forward(model, found.encoded.inputs, attentions=True).attentions
+        return network(**found.encoded.inputs, output_attentions=True).attentions
 
 
 def _largest_difference(found: Trace, eager: Any) -> float:
@@ -130,22 +130,33 @@ def _glance(found: Trace) -> tuple[float, int]:
     return time.perf_counter() - started, len(payload)
 
 
-def measure(model: LoadedModel, lengths: list[int], say: Say) -> list[dict[str, Any]]:
-    """One row of figures for each length. Not for a model in use: eager attention changes its configuration.
+def measure(
+    source: str, lengths: list[int], say: Progress, device: str | None = None, dtype: str | None = None
+) -> list[dict[str, Any]]:
+    """One row of figures for each length, each in a fresh process: memory that one length freed would hide another's.
 
     Raises:
         Unsupported: The model's attention is read by eager anyway, so there is nothing to compare.
     """
+    rows = []
+    for n_tokens in lengths:
+        say(f"{n_tokens:,} tokens", None)
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
+            rows.append(fresh.submit(_measure_fresh, source, n_tokens, device, dtype).result())
+    return rows
+
+
+def _measure_fresh(source: str, n_tokens: int, device: str | None, dtype: str | None) -> dict[str, Any]:
+    model = load_model(source, device=device, dtype=dtype)
     if not model.captures:
         raise Unsupported(f"{model.title} is read by eager attention itself.", "Choose another model.")
     trace(model, text_of(model, 64))  # warm up
-    return [_measure_one(model, n_tokens, say) for n_tokens in lengths]
+    return _measure_one(model, n_tokens)
 
 
-def _measure_one(model: LoadedModel, n_tokens: int, say: Say) -> dict[str, Any]:
+def _measure_one(model: LoadedModel, n_tokens: int) -> dict[str, Any]:
     from dashboard.engine import capture
 
-    say(f"{n_tokens:,} tokens: ours", None)
     text = text_of(model, n_tokens)
     with _Peak(model.device) as ours:
         found = trace(model, text)
@@ -155,7 +166,6 @@ def _measure_one(model: LoadedModel, n_tokens: int, say: Say) -> dict[str, Any]:
         found.thumbnails()
     with _Peak(model.device) as scores:
         found.all_head_scores()
-    say(f"{n_tokens:,} tokens: eager", None)
     try:
         with _Peak(model.device) as theirs:
             weights = _eager(model, found)
@@ -166,7 +176,6 @@ def _measure_one(model: LoadedModel, n_tokens: int, say: Say) -> dict[str, Any]:
     page_seconds: float | None = None
     page_bytes: int | None = None
     if sum(layer.numel() for layer in weights) <= _MOST_IN_BERTVIZ:
-        say(f"{n_tokens:,} tokens: BertViz", None)
         pieces = model.tokenizer.convert_ids_to_tokens(found.encoded.ids.tolist())
         page_seconds, page_bytes = bertviz_page(weights, pieces)
     return {

@@ -41,6 +41,20 @@ def encoded(trace: Trace, layer: int, head: int, file_format: str) -> bytes:
     return buffer.getvalue()
 
 
+def write_file(out: Path, content: bytes) -> None:
+    """Writes the file.
+
+    Raises:
+        InvalidInput: It cannot be written.
+    """
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise InvalidInput(
+            f"{out} cannot be written ({error.strerror}).", "Choose a file in a folder that exists."
+        ) from error
+
+
 def write(trace: Trace, layer: int, head: int, file_format: str, out: Path | None) -> None:
     """Writes the file, or sends it to standard output.
 
@@ -52,9 +66,4 @@ def write(trace: Trace, layer: int, head: int, file_format: str, out: Path | Non
         sys.stdout.buffer.write(content + (b"\n" if file_format == "json" else b""))
         sys.stdout.flush()
     else:
-        try:
-            out.write_bytes(content)
-        except OSError as error:
-            raise InvalidInput(
-                f"{out} cannot be written ({error.strerror}).", "Choose a file in a folder that exists."
-            ) from error
+        write_file(out, content)

@@ -1,21 +1,20 @@
 """The only module that knows both Streamlit and the engine: models, traces and attributions as jobs.
 
-Work runs in threads, is shared by all sessions that ask for the same thing, and is kept while there is room. The
-engine is imported inside the work, so the page is on screen before torch is.
+The engine is imported inside the work, so the page is on screen before torch is.
 """
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 import streamlit as st
 
-from dashboard.engine.errors import Cancelled, EngineError
+from dashboard.engine.catalog import MODELS
 from dashboard.engine.progress import Progress
+from dashboard.jobs import Job, Shelf
 
 if TYPE_CHECKING:
-    from dashboard.engine import Attribution, LoadedModel, Token, Trace
+    from dashboard.engine import Attribution, HeatMap, LoadedModel, Token, Trace
     from dashboard.engine.attribution import Method
     from dashboard.engine.head_scores import HeadScore
 
@@ -26,118 +25,12 @@ MAX_RESULTS = 256
 MAX_TRACE_BYTES = 3 * 1024**3
 
 
-class Job(Generic[T]):
-    """Work in a thread: progress to look at, a result or an error to take, and a way to cancel.
-
-    Args:
-        work: Called with a progress callback that raises Cancelled once the job has been cancelled.
-    """
-
-    def __init__(self, work: Callable[[Progress], T]) -> None:
-        self.message, self.fraction = "Starting", None
-        self.result: T | None = None
-        self.error: EngineError | None = None
-        self.cancelled = False
-        self.abandoned = False
-        self.retry: Callable[[], None] = lambda: None
-        self._finished = threading.Event()
-        self._work = work
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        try:
-            self.result = self._work(self._report)
-        except Cancelled:
-            self.cancelled = True
-        except EngineError as error:
-            self.error = error
-        except Exception as error:  # noqa: BLE001 - the visitor gets a sentence, the log the rest
-            st.logger.get_logger(__name__).exception("A job failed")
-            self.error = EngineError(
-                f"Something unexpected went wrong ({type(error).__name__}).",
-                "Try again, or try another text; the server's log has the details.",
-            )
-        finally:
-            self._finished.set()
-
-    message: str
-    fraction: float | None
-
-    def _report(self, message: str, fraction: float | None) -> None:
-        self.message, self.fraction = message, fraction
-        if self.cancelled:
-            raise Cancelled
-
-    def cancel(self) -> None:
-        """Asks the work to stop at its next report."""
-        self.cancelled = True
-
-    def abandon(self) -> None:
-        """Stops work that nobody waits for any more; whoever asks for it again gets a new job."""
-        if not self.done:
-            self.abandoned = self.cancelled = True
-
-    @property
-    def done(self) -> bool:
-        return self._finished.is_set()
-
-    def wait(self, seconds: float) -> bool:
-        """True once the job is done; waits that long at most."""
-        return self._finished.wait(seconds)
-
-
-class _Shelf:
-    """Jobs by key, the least recently used dropped first when there are too many or their results too large."""
-
-    def __init__(
-        self,
-        max_entries: int,
-        max_bytes: float = float("inf"),
-        on_drop: Callable[[Job[Any]], None] = lambda job: None,
-    ) -> None:
-        self._max_entries, self._max_bytes, self._on_drop = max_entries, max_bytes, on_drop
-        self._jobs: OrderedDict[Hashable, Job[Any]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, work: Callable[[Progress], Any]) -> Job[Any]:
-        """The job of that key, started if there is none."""
-        with self._lock:
-            job = self._jobs.get(key)
-            if job is None or job.abandoned:
-                job = self._jobs[key] = Job(work)
-                job.retry = lambda: self.drop(lambda other: other == key)
-            self._jobs.move_to_end(key)
-            self._make_room(key)
-            return job
-
-    def peek(self, key: Hashable) -> Job[Any] | None:
-        """The job of that key if there is one."""
-        with self._lock:
-            return self._jobs.get(key)
-
-    def drop(self, unwanted: Callable[[Any], bool]) -> None:
-        """Forgets the jobs whose key is unwanted; the next request starts them again."""
-        with self._lock:
-            for key in [key for key in self._jobs if unwanted(key)]:
-                del self._jobs[key]
-
-    def _make_room(self, keep: Hashable) -> None:
-        size = sum(getattr(job.result, "nbytes", 0) for job in self._jobs.values())
-        for key in list(self._jobs):
-            if len(self._jobs) <= self._max_entries and size <= self._max_bytes:
-                return
-            if key != keep and self._jobs[key].done:
-                job = self._jobs.pop(key)
-                size -= getattr(job.result, "nbytes", 0)
-                self._on_drop(job)
-
-
 @st.cache_resource(show_spinner=False)
-def _shelves() -> dict[str, _Shelf]:
+def _shelves() -> dict[str, Shelf]:
     results = {
-        "traces": _Shelf(MAX_RESULTS, MAX_TRACE_BYTES),
-        "attributions": _Shelf(MAX_RESULTS),
-        "scores": _Shelf(MAX_RESULTS),
+        "traces": Shelf(MAX_RESULTS, MAX_TRACE_BYTES),
+        "attributions": Shelf(MAX_RESULTS),
+        "scores": Shelf(MAX_RESULTS),
     }
 
     def drop_results(job: Job[Any]) -> None:
@@ -147,7 +40,7 @@ def _shelves() -> dict[str, _Shelf]:
             for shelf in results.values():
                 shelf.drop(lambda key: key[0] == serial)
 
-    return {"models": _Shelf(MAX_MODELS, on_drop=drop_results), **results}
+    return {"models": Shelf(MAX_MODELS, on_drop=drop_results), **results}
 
 
 def model_job(source: str) -> "Job[LoadedModel]":
@@ -170,7 +63,7 @@ def trace_job(model: "LoadedModel", text: str) -> "Job[Trace]":
 
         return trace(model, text, report)
 
-    return _shelves()["traces"].get((model.serial, text), work)
+    return _only_wait_for("trace", _shelves()["traces"].get((model.serial, text), work))
 
 
 def attribution_job(trace: "Trace", method: str, target: int) -> "Job[Attribution]":
@@ -182,19 +75,22 @@ def attribution_job(trace: "Trace", method: str, target: int) -> "Job[Attributio
         return attribute(trace, method, target, progress=report)
 
     job = _shelves()["attributions"].get((trace.model.serial, trace.text, method, target), work)
-    _abandon_previous("attribution", job)
+    return _only_wait_for("attribution", job)
+
+
+def session() -> str:
+    """A name for this visitor's session."""
+    name: str = st.session_state.setdefault("session", uuid4().hex)
+    return name
+
+
+def _only_wait_for(kind: str, job: Job[T]) -> Job[T]:
+    """A session waits for one job of a kind at a time, and leaves the one it waited for before."""
+    before: Job[Any] | None = st.session_state.get(f"waiting_for_{kind}")
+    if before is not None and before is not job:
+        before.leave(session())
+    st.session_state[f"waiting_for_{kind}"] = job
     return job
-
-
-def _abandon_previous(kind: str, job: Job[Any]) -> None:
-    """A session waits for one job of a kind at a time; the one it no longer waits for is stopped."""
-    previous: Job[Any] | None = st.session_state.get(f"waiting_for_{kind}")
-    if previous is not None and previous is not job:
-        previous.abandon()
-    if job.done:
-        st.session_state.pop(f"waiting_for_{kind}", None)
-    else:
-        st.session_state[f"waiting_for_{kind}"] = job
 
 
 def scores_job(trace: "Trace") -> "Job[dict[str, Any]]":
@@ -203,7 +99,16 @@ def scores_job(trace: "Trace") -> "Job[dict[str, Any]]":
     def work(report: Progress) -> dict[str, Any]:
         return trace.all_head_scores(progress=report)
 
-    return _shelves()["scores"].get((trace.model.serial, trace.text), work)
+    return _only_wait_for("scores", _shelves()["scores"].get((trace.model.serial, trace.text), work))
+
+
+def examples(source: str, model: "LoadedModel | None") -> tuple[str, ...]:
+    """Texts to try: the catalogue's for its models, the task's for others; none before such a model is there."""
+    if source in MODELS:
+        return MODELS[source].examples
+    if model is None:
+        return ()
+    return tuple(text.format(mask=model.tokenizer.mask_token) for text in model.task.examples)
 
 
 def methods() -> "Mapping[str, Method]":
@@ -227,6 +132,13 @@ def words(trace: "Trace") -> "tuple[Token, ...]":
     return join_words(trace.tokens, trace.text)
 
 
+def word_span(trace: "Trace", word: int) -> tuple[int, int]:
+    """First token of a word and one past its last."""
+    from dashboard.engine.tokens import word_spans
+
+    return word_spans(trace.tokens)[word]
+
+
 def memory_in_use(model: "LoadedModel") -> int:
     """Bytes that this process holds on the model's device."""
     from dashboard.engine.devices import memory_in_use
@@ -238,6 +150,27 @@ def finished_attribution(trace: "Trace", method: str, target: int) -> "Attributi
     """The attribution if it is here already; starts nothing."""
     job = _shelves()["attributions"].peek((trace.model.serial, trace.text, method, target))
     return None if job is None else job.result
+
+
+def finished_scores(trace: "Trace") -> dict[str, Any] | None:
+    """All head scores if they are here already; starts nothing."""
+    job = _shelves()["scores"].peek((trace.model.serial, trace.text))
+    return None if job is None else job.result
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _heat_map(key: Hashable, options: dict[str, Any], _trace: "Trace") -> "HeatMap":
+    return _trace.heat_map(**options)
+
+
+def heat_map(trace: "Trace", **options: Any) -> "HeatMap":
+    """One picture of attention, kept for as long as it is looked at: a click on a colour computes nothing again.
+
+    Raises:
+        EngineError: As Trace.heat_map.
+    """
+    found: HeatMap = _heat_map((trace.model.serial, trace.text), options, _trace=trace)
+    return found
 
 
 def finished_trace(source: str, text: str) -> "Trace | None":

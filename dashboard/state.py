@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from dashboard.engine.catalog import DEFAULT_MODEL, MODELS
+from dashboard.engine.catalog import DEFAULT_MODEL
 
 Over = Literal["head", "mean", "max"]
 Hide = Literal["nothing", "first", "special"]
@@ -49,14 +49,6 @@ class View:
     scale: Scale = "linear"
     palette: Palette = "viridis"
     zoom: tuple[int, int, int, int] | None = None
-
-    @property
-    def shown_text(self) -> str:
-        """The text to run: the visitor's, or the model's first example on a first visit."""
-        if self.text is not None:
-            return self.text
-        row = MODELS.get(self.model) or MODELS[DEFAULT_MODEL]
-        return row.examples[0]
 
 
 _CHOICES = {"over": Over, "hide": Hide, "scale": Scale, "palette": Palette, "unit": Unit, "form": Form}
@@ -142,8 +134,15 @@ def current() -> View:
 def update(**changes: Any) -> None:
     """Changes fields of the View, and so the URL, for the next run."""
     view = replace(current(), **changes)
+    query = to_query(view)
     st.session_state["kept_text"] = view.text
-    st.query_params.from_dict(to_query(view))
+    st.session_state["query"] = query
+    st.query_params.from_dict(query)
+
+
+def new_text(text: str) -> None:
+    """Shows another text; what belonged to the old one's tokens is forgotten."""
+    update(text=text, target=None, pin=None, zoom=None)
 
 
 def remember_across_pages(page: str) -> None:
@@ -155,17 +154,17 @@ def remember_across_pages(page: str) -> None:
     st.session_state["query"] = st.query_params.to_dict()
 
 
-def bind(name: str, value: Any = None, **resets: Any) -> dict[str, Any]:
+def bind(name: str, shown: Any = None, **resets: Any) -> dict[str, Any]:
     """Arguments that tie a widget to one field: `st.toggle("Words", **bind("words"))`.
 
     Args:
         name: The field.
-        value: What the widget shows where the field is None ("choose for me").
-        resets: Fields that a change of this one makes meaningless, with their new values.
+        shown: What the widget shows, where that is not the field itself: a choice made for the visitor, or the nearest
+            thing there is to what a link asks for.
+        resets: Other fields that a change of this one sets.
     """
     key = f"control_{name}"
-    field = getattr(current(), name)
-    st.session_state[key] = value if field is None else field
+    st.session_state[key] = getattr(current(), name) if shown is None else shown
 
     def take() -> None:
         chosen = st.session_state[key]

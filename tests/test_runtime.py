@@ -1,12 +1,14 @@
 """Jobs: shared, cancellable, kept while there is room, and never an exception in the page."""
 
+import gc
 import threading
+import weakref
 from typing import Any
 
 import pytest
 
 from dashboard.engine.errors import InvalidInput
-from dashboard.runtime import Job, _Shelf
+from dashboard.jobs import Job, Shelf
 
 
 class Sized:
@@ -20,7 +22,7 @@ def finished(job: Job[Any]) -> Job[Any]:
 
 
 def test_a_result_is_shared() -> None:
-    shelf, runs = _Shelf(4), []
+    shelf, runs = Shelf(4), []
 
     def work(report: Any) -> int:
         runs.append(1)
@@ -32,7 +34,7 @@ def test_a_result_is_shared() -> None:
     assert len(runs) == 1
 
 
-def test_progress_is_seen_and_cancelling_stops_the_work() -> None:
+def test_progress_is_seen_and_leaving_stops_the_work() -> None:
     reported, go = threading.Event(), threading.Event()
 
     def work(report: Any) -> int:
@@ -40,16 +42,60 @@ def test_progress_is_seen_and_cancelling_stops_the_work() -> None:
         reported.set()
         go.wait(10)
         report("more", 0.6)
-        raise AssertionError("went on after it was cancelled")
+        raise AssertionError("went on after everybody left")
 
-    job = _Shelf(4).get("a", work)
+    job = Shelf(4).get("a", work)
+    job.join("me")
     assert reported.wait(10)
     assert (job.message, job.fraction) == ("half", 0.5)
-    job.cancel()
+    job.leave("me")
     go.set()
-    assert finished(job).cancelled
+    assert finished(job).stopped
     assert job.result is None
     assert job.error is None
+
+
+def test_one_session_leaving_does_not_stop_another() -> None:
+    go = threading.Event()
+
+    def work(report: Any) -> int:
+        go.wait(10)
+        report("on", 0.5)
+        return 3
+
+    job = Shelf(4).get("a", work)
+    job.join("me")
+    job.join("you")
+    job.leave("me")
+    go.set()
+    assert finished(job).result == 3
+
+
+def test_a_window_that_was_closed_does_not_keep_work_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.jobs._GONE_SECONDS", -1.0)
+    go = threading.Event()
+
+    def work(report: Any) -> int:
+        go.wait(10)
+        report("on", 0.5)
+        return 3
+
+    job = Shelf(4).get("a", work)
+    job.join("closed")
+    job.join("me")
+    job.leave("me")
+    go.set()
+    assert finished(job).stopped
+
+
+def test_a_finished_job_lets_go_of_what_its_work_held() -> None:
+    held = Sized(1)
+    gone = weakref.ref(held)
+    shelf = Shelf(4)
+    finished(shelf.get("a", lambda report, held=held: held.nbytes))
+    del held
+    gc.collect()
+    assert gone() is None
 
 
 def test_errors_become_messages(caplog: pytest.LogCaptureFixture) -> None:
@@ -59,7 +105,7 @@ def test_errors_become_messages(caplog: pytest.LogCaptureFixture) -> None:
     def unknown(report: Any) -> None:
         raise ZeroDivisionError("secret path /home/x")
 
-    shelf = _Shelf(4)
+    shelf = Shelf(4)
     job = finished(shelf.get("a", known))
     assert job.error is not None
     assert job.error.cause == "There is no text."
@@ -70,7 +116,7 @@ def test_errors_become_messages(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_trying_again_starts_again() -> None:
-    shelf, runs = _Shelf(4), []
+    shelf, runs = Shelf(4), []
 
     def work(report: Any) -> int:
         runs.append(1)
@@ -84,8 +130,8 @@ def test_trying_again_starts_again() -> None:
     assert finished(shelf.get("a", work)).result == 7
 
 
-def test_abandoned_work_starts_again_when_asked_for() -> None:
-    shelf, go = _Shelf(4), threading.Event()
+def test_stopped_work_starts_again_when_asked() -> None:
+    shelf, go = Shelf(4), threading.Event()
 
     def work(report: Any) -> int:
         go.wait(10)
@@ -93,15 +139,32 @@ def test_abandoned_work_starts_again_when_asked_for() -> None:
         return 1
 
     first = shelf.get("a", work)
-    first.abandon()
+    first.leave("me")
     go.set()
-    assert finished(shelf.get("a", work)).result == 1
     assert finished(first).result is None
+    assert shelf.get("a", work) is first
+    first.retry()
+    again = shelf.get("a", work)
+    assert finished(again).result == 1
+    first.retry()  # a second click on the old button must not drop the new job
+    assert shelf.get("a", work) is again
+
+
+def test_failures_make_room_before_anything_that_works() -> None:
+    shelf = Shelf(2)
+
+    def fail(report: Any) -> int:
+        raise InvalidInput("No.", "Another.")
+
+    finished(shelf.get("good", lambda report: 1))
+    for name in ("typo", "other typo"):
+        finished(shelf.get(name, fail))
+    assert shelf.peek("good") is not None
 
 
 def test_the_least_recently_used_goes_first() -> None:
     dropped: list[Any] = []
-    shelf = _Shelf(2, on_drop=lambda job: dropped.append(job.result))
+    shelf = Shelf(2, on_drop=lambda job: dropped.append(job.result))
     for name in "ab":
         finished(shelf.get(name, lambda report, name=name: name))
     shelf.get("a", lambda report: "a")
@@ -111,7 +174,7 @@ def test_the_least_recently_used_goes_first() -> None:
 
 
 def test_large_results_make_room() -> None:
-    shelf = _Shelf(100, max_bytes=10)
+    shelf = Shelf(100, max_bytes=10)
     for name in "abc":
         finished(shelf.get(name, lambda report: Sized(6)))
     shelf.get("c", lambda report: Sized(6))

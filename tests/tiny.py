@@ -54,6 +54,7 @@ ARCHITECTURES: dict[str, Maker] = {
     "bert": _of_class("BertModel", "BertConfig", **_SIZE),
     "bert for masked tokens": _of_class("BertForMaskedLM", "BertConfig", **_SIZE),
     "bert for classes": _of_class("BertForSequenceClassification", "BertConfig", **_SIZE, num_labels=3),
+    "llama for classes": _of_class("LlamaForSequenceClassification", "LlamaConfig", **_GROUPED, num_labels=3),
     "distilbert": _of_class(
         "DistilBertModel", "DistilBertConfig", dim=32, n_layers=3, n_heads=4, hidden_dim=48, max_position_embeddings=128
     ),
@@ -68,6 +69,16 @@ EAGER_ARCHITECTURES: dict[str, Maker] = {
         num_layers=2,
         num_heads=4,
         attention_types=[[["global", "local"], 1]],
+        max_position_embeddings=128,
+    ),
+    "gpt_neo for classes": _of_class(
+        "GPTNeoForSequenceClassification",
+        "GPTNeoConfig",
+        hidden_size=32,
+        num_layers=2,
+        num_heads=4,
+        attention_types=[[["global", "local"], 1]],
+        window_size=4,
         max_position_embeddings=128,
     ),
 }

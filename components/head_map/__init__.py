@@ -23,6 +23,7 @@ def build(
     high: float,
     palette: str = "viridis",
     digits: int = 3,
+    missing: str = "no softmax attention in this layer",
 ) -> bytes:
     """The matrix as a payload.
 
@@ -34,6 +35,7 @@ def build(
         high: score at the top of the colours; values outside are drawn in the end colours.
         palette: viridis, cividis or magma.
         digits: significant digits in the readout.
+        missing: what a NaN means.
 
     Raises:
         ValueError: a wrong shape, a selection outside it, low not below high, an unknown palette.
@@ -56,6 +58,7 @@ def build(
         "high": float(high),
         "palette": one_of("palette", palette, PALETTES),
         "digits": int(digits),
+        "missing": missing,
     }
     return pack(header, array.tobytes())
 

@@ -139,7 +139,7 @@ class HeadMap {
         ? row.filter((value) => !Number.isNaN(value))
         : [this.at(layer, head)].filter((v) => !Number.isNaN(v));
     const parts = [element("span", "name", head < 0 ? `L${layer}` : `L${layer} H${head}`)];
-    if (!known.length) parts.push(element("span", "note", "no softmax attention in this layer"));
+    if (!known.length) parts.push(element("span", "note", this.header.missing));
     else if (head < 0) {
       const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
       parts.push(
@@ -163,7 +163,7 @@ class HeadMap {
     );
     this.legend.append(element("span", "note", name));
     if (this.values.some(Number.isNaN))
-      this.legend.append(element("span", "hatched", "no softmax attention"));
+      this.legend.append(element("span", "hatched", this.header.missing));
   }
 
   cellAt(event) {

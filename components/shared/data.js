@@ -10,12 +10,11 @@ function unpack(bytes) {
 }
 
 function tokensOf(columns) {
-  return columns.text.map((text, index) => ({
-    text,
-    space: columns.space[index] === 1,
-    special: columns.special[index] === 1,
-    part: ["", "start", "middle", "end"][columns.part[index]],
-  }));
+  return columns.text.map((text, index) => {
+    const marks = parseInt(columns.marks[index], 16);
+    const part = ["", "start", "middle", "end"][marks >> 2];
+    return { text, space: (marks & 1) > 0, special: (marks & 2) > 0, part };
+  });
 }
 
 // One view for each place in the page. Streamlit calls the script again whenever data or theme change, and may run an

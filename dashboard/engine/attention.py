@@ -4,7 +4,7 @@ Invariant: each row is non-negative and sums to 1 (to less, where an attention s
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -92,9 +92,17 @@ class RebuiltLayer(Layer):
         layer = self.captured
         keys = layer.visibility.span(rows)
         query = layer.query[heads, rows].float()  # [head, row, dim]
-        kv_head_of = torch.arange(self.n_heads, device=self.device)[heads] // (self.n_heads // self.n_kv_heads)
-        key = layer.key[kv_head_of, keys].float()  # [head, key, dim]
-        scores = torch.matmul(query, key.transpose(1, 2)).mul_(layer.scaling)  # [head, row, key]
+        group = self.n_heads // self.n_kv_heads
+        first, stop, _ = heads.indices(self.n_heads)
+        if first % group == 0 and stop % group == 0:  # whole groups: their queries meet one key head together
+            key = layer.key[first // group : stop // group, keys].float()  # [kv_head, key, dim]
+            stacked = query.reshape(len(key), -1, query.shape[-1])  # [kv_head, group·row, dim]
+            scores = torch.matmul(stacked, key.transpose(1, 2)).reshape(len(query), query.shape[1], -1)
+        else:
+            kv_head_of = torch.arange(first, stop, device=self.device) // group
+            key = layer.key[kv_head_of, keys].float()  # [head, key, dim]
+            scores = torch.matmul(query, key.transpose(1, 2))
+        scores = scores.mul_(layer.scaling)  # [head, row, key]
         if layer.softcap is not None:
             scores.div_(layer.softcap).tanh_().mul_(layer.softcap)
         if layer.visibility.hides_something:
@@ -165,6 +173,11 @@ def row_blocks(n_rows: int, weights_per_row: int) -> Iterator[slice]:
     step = max(1, BLOCK_WEIGHTS // max(1, weights_per_row))
     for at in range(0, n_rows, step):
         yield slice(at, min(at + step, n_rows))
+
+
+def largest(values: Iterable[float]) -> float:
+    """The largest of some numbers; NaN if any is NaN, where Python's own `max` may overlook it."""
+    return float(torch.tensor(list(values), dtype=torch.float64).max())
 
 
 def output_error(layer: RebuiltLayer) -> float:

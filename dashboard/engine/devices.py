@@ -1,11 +1,13 @@
 """Where a model runs and in which number format."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psutil
 import torch
 
-from dashboard.engine.errors import InvalidInput
+from dashboard.engine.errors import InvalidInput, OutOfMemory
 from dashboard.engine.settings import DEVICE_VARIABLE, DTYPE_VARIABLE
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -59,5 +61,62 @@ def free_memory(device: torch.device) -> int:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """True for all the ways to say that memory ran out (torch's CPU allocator has no class for it)."""
-    return isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
+    """True for the ways in which Python and torch's allocators (cuda, mps, cpu) say that memory ran out."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or any(
+        words in said for words in ("can't allocate memory", "not enough memory", "out of memory")
+    )
+
+
+@contextmanager
+def memory_messages(doing: str, device: torch.device) -> Iterator[None]:
+    """Turns an out-of-memory failure within the block into a message.
+
+    Args:
+        doing: What is going on, as in "while {doing}".
+        device: Where.
+
+    Raises:
+        OutOfMemory: Instead of the allocator's own error.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        raise OutOfMemory(
+            f"Memory on {device} ran out while {doing}.",
+            "Use a shorter text or a smaller model, or free memory and try again.",
+        ) from error
+
+
+@contextmanager
+def stop_before_memory_ends(network: torch.nn.Module, share: float = 0.8) -> Iterator[None]:
+    """Ends a pass whose tensors kept for the way back would not leave a fifth of the free memory.
+
+    A process that takes all memory is killed by the system and cannot say anything.
+
+    Raises:
+        OutOfMemory: Before the limit is reached.
+    """
+    device = next(network.parameters()).device
+    limit, kept = share * free_memory(device), 0
+    counted = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}  # there already
+
+    def count(tensor: torch.Tensor) -> torch.Tensor:
+        nonlocal kept
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in counted:
+            counted.add(storage.data_ptr())
+            kept += storage.nbytes()
+        if kept > limit:
+            raise OutOfMemory(
+                f"The way back through the model would take more than the {limit / 1e9:.1f} GB free on {device}.",
+                "Use a shorter text, or leave one out: it needs no way back.",
+            )
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        yield

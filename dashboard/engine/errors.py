@@ -19,6 +19,10 @@ class EngineError(Exception):
         self.cause = cause
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[type["EngineError"], tuple[str, str]]:
+        """Both parts travel between processes."""
+        return type(self), (self.cause, self.remedy)
+
 
 class ModelNotFound(EngineError):
     """No such catalogue name, folder or Hub repository, or a folder without a model."""

@@ -14,7 +14,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from dashboard.engine.attention import Layer, row_blocks
+from dashboard.engine import attention
+from dashboard.engine.attention import Layer
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.tokens import Token
 
@@ -36,7 +37,7 @@ class HeatMap:
         key_edges: First token of each pixel column, and one past the last.
         pooling: "none" when each pixel is one query and one key; otherwise how weights became a pixel.
         maximum: Largest value in the picture (0 when all is NaN).
-        hidden_share: Mean share of a row's attention that was on hidden keys, 0…1, before renormalising.
+        hidden_share: Share of these rows' attention that was on hidden keys, 0…1, before renormalising.
         words: True when tokens were joined into words.
     """
 
@@ -63,8 +64,14 @@ def reduce_heads(layer: Layer, head: int, over: HeadReduction, rows: slice) -> F
     """The weights of one head, or their mean or maximum over the layer's heads."""
     if over == "head":
         return layer.weights(slice(head, head + 1), rows)[0]
-    weights = layer.weights(slice(None), rows)
-    return weights.mean(0) if over == "mean" else weights.amax(0)
+    if (rows.stop - rows.start) * layer.n_keys * layer.n_heads <= attention.BLOCK_WEIGHTS:
+        weights = layer.weights(slice(None), rows)
+        return weights.mean(0) if over == "mean" else weights.amax(0)
+    reduced = layer.weights(slice(0, 1), rows)[0]
+    for index in range(1, layer.n_heads):
+        one = layer.weights(slice(index, index + 1), rows)[0]
+        reduced = reduced + one if over == "mean" else torch.maximum(reduced, one)
+    return reduced / layer.n_heads if over == "mean" else reduced
 
 
 def _unit_starts(tokens: Sequence[Token], words: bool, window: tuple[int, int]) -> Int[np.ndarray, "n"]:
@@ -125,14 +132,14 @@ def heat_map(
     hidden = torch.from_numpy(hidden_keys(key_tokens, hide)).to(layer.device)
     key_lengths = torch.from_numpy(np.diff(key_starts)).to(layer.device)
 
-    values, hidden_sum, n_rows = [], 0.0, 0
-    for first, last in _pixel_row_blocks(query_starts, query_pixels, layer, over):
+    values, hidden_sum, whole_sum = [], 0.0, 0.0
+    for first, last in _pixel_row_blocks(query_starts, query_pixels, layer.n_keys):
         units = query_starts[query_pixels[first] : query_pixels[last] + 1]  # token edges of these units
         rows = slice(int(units[0]), int(units[-1]))
         weights = reduce_heads(layer, head, over, rows)  # [row, key]
         visible = layer.visible(rows) & ~hidden
         hidden_weight = weights[:, hidden].sum(1)
-        hidden_sum, n_rows = hidden_sum + float(hidden_weight.sum()), n_rows + len(weights)
+        hidden_sum, whole_sum = hidden_sum + float(hidden_weight.sum()), whole_sum + float(weights.sum())
         if hide != "nothing":
             left = weights.sum(1, keepdim=True) - hidden_weight[:, None]
             weights = weights.masked_fill(hidden, 0) / left.clamp_min(1e-12)
@@ -151,17 +158,16 @@ def heat_map(
         key_edges=key_starts[key_pixels],
         pooling="none" if one_to_one else pooling,
         maximum=float(np.nanmax(picture)) if not np.isnan(picture).all() else 0.0,
-        hidden_share=hidden_sum / n_rows,
+        hidden_share=hidden_sum / whole_sum,
         words=words,
     )
 
 
 def _pixel_row_blocks(
-    starts: Int[np.ndarray, "n"], pixels: Int[np.ndarray, "m"], layer: Layer, over: HeadReduction
+    starts: Int[np.ndarray, "n"], pixels: Int[np.ndarray, "m"], n_weights_per_row: int
 ) -> list[tuple[int, int]]:
     """Runs [first, last) of pixel rows whose tokens' weights fit in memory; never splits a pixel."""
-    per_row = layer.n_keys * (1 if over == "head" else layer.n_heads)
-    budget = next(iter(row_blocks(layer.n_queries, per_row))).stop
+    budget = attention.BLOCK_WEIGHTS // n_weights_per_row
     blocks, first = [], 0
     for pixel in range(1, len(pixels)):
         too_long = starts[pixels[pixel]] - starts[pixels[first]] > budget
@@ -220,7 +226,7 @@ def thumbnails(
                     columns,
                     pooling,
                 )
-                for a, b in _pixel_row_blocks(every, query_pixels, layer, "max")
+                for a, b in _pixel_row_blocks(every, query_pixels, layer.n_keys * layer.n_heads)
             ],
             dim=1,
         )  # [head, query_pixel, key_pixel]

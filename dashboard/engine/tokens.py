@@ -147,17 +147,14 @@ def special_ids(tokenizer: Any) -> set[int]:
     return added | set(tokenizer.all_special_ids)
 
 
-def read_tokens(
-    tokenizer: Any, text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]] | None
-) -> tuple[Token, ...]:
+def read_tokens(tokenizer: Any, text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]]) -> tuple[Token, ...]:
     """Readable tokens of an encoded text.
 
     Args:
         tokenizer: A transformers tokenizer (fast).
         text: What was encoded.
         ids: Vocabulary indices.
-        offsets: First and one past the last character of each token; None where the tokenizer has none, then every
-            token is its own word.
+        offsets: First and one past the last character of each token.
     """
     pieces = tokenizer.convert_ids_to_tokens(list(ids))
     control = special_ids(tokenizer)
@@ -167,27 +164,31 @@ def read_tokens(
         piece.encode() if is_special else _piece_bytes(piece, byte_level)
         for piece, is_special in zip(pieces, special, strict=True)
     ]
-    spans = list(offsets) if offsets is not None else [(0, 0)] * len(ids)
-    words = _words(text, spans, special)
+    words = _words(text, offsets, special)
     tokens = []
     for i, (decoded, part) in enumerate(_decode(encoded)):
         shown, space = (decoded, False) if special[i] else _readable(decoded)
-        start, end = spans[i]
+        start, end = offsets[i]
         tokens.append(Token(shown, int(ids[i]), start, end, words[i], special[i], space, part))
     return tuple(tokens)
 
 
 def read_token(tokenizer: Any, token_id: int) -> Token:
     """One vocabulary entry, readable; not part of any text, so its offsets are 0."""
-    (token,) = read_tokens(tokenizer, "", [token_id], None)
+    (token,) = read_tokens(tokenizer, "", [token_id], [(0, 0)])
     return token
+
+
+def word_spans(tokens: Sequence[Token]) -> list[tuple[int, int]]:
+    """First token of each word and one past its last; the index is `Token.word`."""
+    starts = [i for i, token in enumerate(tokens) if i == 0 or token.word != tokens[i - 1].word]
+    return list(zip(starts, [*starts[1:], len(tokens)], strict=True))
 
 
 def join_words(tokens: Sequence[Token], text: str) -> tuple[Token, ...]:
     """One entry for each word: its text as written, its first token's id, and the characters it spans."""
-    starts = [i for i, token in enumerate(tokens) if i == 0 or token.word != tokens[i - 1].word]
     words = []
-    for first, stop in zip(starts, [*starts[1:], len(tokens)], strict=True):
+    for first, stop in word_spans(tokens):
         head, tail = tokens[first], tokens[stop - 1]
         if stop - first == 1:
             words.append(head)

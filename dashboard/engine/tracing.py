@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from dashboard.engine.attention import Layer, RebuiltLayer, output_error, placed
+from dashboard.engine.attention import Layer, RebuiltLayer, largest, output_error, placed
 from dashboard.engine.capture import Recorder, recording
+from dashboard.engine.devices import memory_messages
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.head_scores import HEAD_SCORES, compute_head_scores
 from dashboard.engine.heat_maps import HeadReduction, HeatMap, Hidden, Pooling, heat_map, thumbnails
@@ -134,6 +135,8 @@ class Trace:
         """
         chosen = self.layer(layer, head, site)
         rows = slice(*rows.indices(chosen.n_queries))
+        if rows.step != 1 or rows.start >= rows.stop:
+            raise InvalidInput(f"The rows {rows.start}:{rows.stop}:{rows.step} are not a run of queries.", "Name some.")
         if head is None:
             return chosen.weights(slice(None), rows).cpu().numpy()
         return chosen.weights(slice(head, head + 1), rows)[0].cpu().numpy()
@@ -153,25 +156,28 @@ class Trace:
     ) -> HeatMap:
         """One head's attention for the screen; see heat_maps.heat_map."""
         where = self.site(site)
-        return heat_map(
-            self.layer(layer, head, site),
-            where.query_tokens,
-            where.key_tokens,
-            head=head,
-            over=over,
-            hide=hide,
-            words=words,
-            window=window,
-            max_pixels=max_pixels,
-            pooling=pooling,
-        )
+        chosen = self.layer(layer, head, site)
+        with memory_messages(f"drawing layer {layer}", chosen.device):
+            return heat_map(
+                chosen,
+                where.query_tokens,
+                where.key_tokens,
+                head=head,
+                over=over,
+                hide=hide,
+                words=words,
+                window=window,
+                max_pixels=max_pixels,
+                pooling=pooling,
+            )
 
     def thumbnails(
         self, max_pixels: int = 64, site: str = "self", pooling: Pooling = "max"
     ) -> UInt8[np.ndarray, "layer head query_pixel key_pixel"]:
         """Every head's pattern, small; see heat_maps.thumbnails."""
         self.site(site)
-        return thumbnails(self.layers[site], max_pixels, pooling)
+        with memory_messages("drawing all heads", self.model.device):
+            return thumbnails(self.layers[site], max_pixels, pooling)
 
     def reading_head(self, query: int, site: str = "self") -> tuple[int, int]:
         """The layer and head that look hardest from this query at one other ordinary token.
@@ -207,7 +213,8 @@ class Trace:
         for name in names:
             if name not in HEAD_SCORES:
                 raise InvalidInput(f"There is no head score “{name}”.", f"Choose one of: {', '.join(HEAD_SCORES)}.")
-        return compute_head_scores(self.layers[site], where.query_tokens, where.key_tokens, names, progress)
+        with memory_messages("scoring the heads", self.model.device):
+            return compute_head_scores(self.layers[site], where.query_tokens, where.key_tokens, names, progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,12 +230,12 @@ def run_layers(model: LoadedModel, inputs: dict[str, Any], on_layer: Callable[[i
     """One forward pass that keeps every layer's attention; the caller holds `model.running()` and `torch.no_grad()`."""
     if not model.captures:
         outputs = forward(model, inputs, attentions=True)
-        return Ran(outputs, read_layers(outputs.attentions, model.task.causal), None)
+        return Ran(outputs, read_layers(outputs.attentions, model.verification.causal), None)
     with recording(Recorder()) as recorder:
         outputs = forward(model, inputs, on_layer=on_layer)
     rebuilt = [RebuiltLayer(layer) for layer in recorder.layers]
     layers = placed(rebuilt, recorder.layer_indices, model.facts.n_layers)
-    return Ran(outputs, layers, max(output_error(layer) for layer in rebuilt))
+    return Ran(outputs, layers, largest(output_error(layer) for layer in rebuilt))
 
 
 def trace(model: LoadedModel, text: str, progress: Progress = silent) -> Trace:
@@ -242,17 +249,23 @@ def trace(model: LoadedModel, text: str, progress: Progress = silent) -> Trace:
     encoded = encode(model, text)
     position = model.task.position(encoded.ids, model.tokenizer)
     tokens = read_tokens(model.tokenizer, text, encoded.ids.tolist(), encoded.offsets)
-    started = time.perf_counter()
 
     def report(n_done: int) -> None:
-        progress(f"Running {model.title}", n_done / model.facts.n_layers)
+        progress(f"Running {model.title} on {len(tokens):,} tokens", n_done / model.facts.n_layers)
 
     with model.running(), torch.no_grad():
+        started = time.perf_counter()
         ran = run_layers(model, encoded.inputs, report)
         readout = model.task.readout(position, ran.outputs)
-        logits = readout(ran.outputs, torch.ones_like(encoded.inputs["input_ids"]))[0]
+        # A copy: a row of all positions' logits would keep them all.
+        logits = readout(ran.outputs, torch.ones_like(encoded.inputs["input_ids"]))[0].clone()
         seconds = time.perf_counter() - started
     layers, error = ran.layers, ran.output_error
+    if not bool(logits.isfinite().all()):
+        raise Unsupported(
+            f"{model.title} computed numbers that are not finite on this text (in {model.facts.dtype}).",
+            "Load it in float32, or check its weights.",
+        )
     tolerance = OUTPUT_TOLERANCE.get(model.network.dtype, 1e-4)
     if error is not None and not error <= tolerance:
         raise Unsupported(

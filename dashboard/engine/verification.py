@@ -6,6 +6,7 @@ shape that the model does not use cannot pass.
 """
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,10 +15,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from dashboard.engine import capture
-from dashboard.engine.attention import ReadLayer, RebuiltLayer
+from dashboard.engine.attention import ReadLayer, RebuiltLayer, largest
 from dashboard.engine.capture import Recorder, recording
 from dashboard.engine.tokens import special_ids
-from dashboard.engine.visibility import unmasked
+from dashboard.engine.visibility import Visibility, unmasked
 
 PROBE_TOKENS = 24
 # A window that a probe can outgrow cheaply is tested too.
@@ -36,12 +37,14 @@ class Verification:
         max_difference: Largest difference between a rebuilt weight and the model's own, over all layers and heads.
         n_tokens: Length of the probe.
         output_shift: How far flattened (or cut) attention moved the outputs, relative to their size.
+        causal: No weight of the probe looked ahead.
     """
 
     method: Literal["capture", "eager"]
     max_difference: float
     n_tokens: int
     output_shift: float
+    causal: bool
 
 
 class NotVerified(Exception):
@@ -52,7 +55,8 @@ def probe_ids(config: Any, tokenizer: Any, device: torch.device) -> Int[Tensor, 
     """Random ordinary tokens, the same every time; longer than a short sliding window."""
     window = getattr(config, "sliding_window", None) or 0
     length = window + 16 if 0 < window <= LONGEST_PROBE - 16 else PROBE_TOKENS
-    limit = getattr(config, "max_position_embeddings", None) or length
+    limit = getattr(config, "max_position_embeddings", None) or 0
+    limit = limit if limit > 0 else length + 4  # some say −1 for "no limit"
     special = special_ids(tokenizer)
     ordinary = [i for i in range(min(config.vocab_size, 50_000)) if i not in special]
     ids = random.Random(0).choices(ordinary, k=min(length, limit - 4))
@@ -68,9 +72,13 @@ def _shift(changed: Tensor, original: Tensor) -> float:
     return float((changed - original).abs().max() / original.abs().max().clamp_min(1e-12))
 
 
+def _looks_back_only(attentions: Iterable[Tensor]) -> bool:
+    return all(float(weights.float().triu(1).max()) == 0 for weights in attentions)
+
+
 def _check_rows(weights: Tensor, causal: bool, tolerance: float, may_lose: bool) -> None:
     sums = weights.sum(-1)
-    if float(weights.min()) < 0 or float(sums.max()) > 1 + tolerance:
+    if not (float(weights.min()) >= 0 and float(sums.max()) <= 1 + tolerance):
         raise NotVerified("its attention has negative weights or rows above 1: these are not softmax weights")
     if not may_lose and float(sums.min()) < 1 - tolerance:
         raise NotVerified("rows of its attention do not sum to 1")
@@ -96,21 +104,22 @@ def verify_capture(network: Any, ids: Int[Tensor, "1 token"], causal: bool) -> V
         raise NotVerified(f"{len(recorder.layers)} layers were captured, its own attention has {len(own)}")
     if recorder.unknown:
         raise NotVerified(f"unknown tensors may change its softmax: {', '.join(sorted(recorder.unknown))}")
-    largest = 0.0
+    differences = []
     for kept, expected in zip(recorder.layers, own, strict=True):
         rebuilt = RebuiltLayer(kept).weights(slice(None), slice(0, ids.shape[1]))
         if rebuilt.shape != expected[0].shape:
             raise NotVerified(f"shapes differ: {tuple(rebuilt.shape)} and {tuple(expected[0].shape)}")
-        largest = max(largest, float((rebuilt - expected[0].float()).abs().max()))
+        differences.append(float((rebuilt - expected[0].float()).abs().max()))
         _check_rows(rebuilt, causal, tolerance, may_lose=kept.sinks is not None)
-    if not largest <= tolerance:
-        raise NotVerified(f"rebuilt weights differ from its own by {largest:.1e}")
+    difference = largest(differences)
+    if not difference <= tolerance:
+        raise NotVerified(f"rebuilt weights differ from its own by {difference:.1e}")
     with recording(Recorder(flatten=True)):
         flattened = network(input_ids=ids)
     shift = _shift(_first_tensor(flattened), _first_tensor(captured))
     if not shift > 1e-3:
         raise NotVerified("flattening its attention does not move its outputs")
-    return Verification("capture", largest, ids.shape[1], shift)
+    return Verification("capture", difference, ids.shape[1], shift, _looks_back_only(own))
 
 
 @torch.no_grad()
@@ -131,15 +140,29 @@ def verify_eager(network: Any, ids: Int[Tensor, "1 token"], causal: bool) -> Ver
     cut = torch.ones_like(ids)
     cut[0, n_tokens // 2] = 0
     without = network(input_ids=ids, attention_mask=cut, output_attentions=True)
-    column = max(float(w[0, :, n_tokens // 2 + 1 :, n_tokens // 2].max()) for w in without.attentions)
+    column = largest(float(w[0, :, n_tokens // 2 + 1 :, n_tokens // 2].max()) for w in without.attentions)
     shift = _shift(_first_tensor(without)[:, -1], _first_tensor(outputs)[:, -1])
-    if column > 1e-4 or not shift > 1e-5:
+    if not (column <= 1e-4 and shift > 1e-5):
         raise NotVerified("masking a token changes neither its attention nor its outputs")
-    return Verification("eager", 0.0, n_tokens, shift)
+    return Verification("eager", 0.0, n_tokens, shift, _looks_back_only(outputs.attentions))
 
 
 def read_layers(attentions: Any, causal: bool) -> tuple[ReadLayer, ...]:
-    """The layers of a model that gives its attention by itself."""
-    return tuple(
-        ReadLayer(w[0], unmasked(w.shape[-2], w.shape[-1], causal=causal, device=w.device)) for w in attentions
-    )
+    """The layers of a model that gives its attention by itself.
+
+    What a query may see is not told, so it is read off: nothing ahead in a causal model, and nothing further back than
+    the furthest weight of the layer (local attention).
+    """
+    return tuple(ReadLayer(w[0], _seen(w[0], causal)) for w in attentions)
+
+
+def _seen(weights: Tensor, causal: bool) -> Visibility:
+    n_tokens = weights.shape[-1]
+    everything = unmasked(n_tokens, n_tokens, causal=causal, device=weights.device)
+    if not causal:
+        return everything
+    looked_at = (weights > 0).any(0)  # [query, key]
+    back = torch.arange(n_tokens, device=weights.device)[:, None] - looked_at.int().argmax(1)[:, None]
+    furthest = int(back.max())
+    start = (torch.arange(n_tokens, device=weights.device) - furthest).clamp_min(0)
+    return Visibility(start, everything.stop, everything.key_visible)

@@ -91,7 +91,7 @@ def _why(trace: "Trace", view: state.View, target: "Choice", live: bool) -> None
         list(methods),
         format_func=lambda key: methods[key].title,
         label_visibility="collapsed",
-        **state.bind("method", value=name),
+        **state.bind("method", name),
     )
     with info.popover("", icon=":material/help:", width="stretch"):
         st.markdown(f"**{method.title}** — {method.meaning}")
@@ -118,19 +118,22 @@ def _scores(trace: "Trace", found: "Attribution", view: state.View) -> None:
     else:
         units, scores = trace.tokens, found.scores
     maximum = float(np.abs(scores).max()) or 1.0
+    strip = slice(0, token_strip.MAX_TOKENS)
     signed = runtime.methods()[found.method].signed
     if view.form == "strip":
         payload = token_strip.build(
-            [label(unit) for unit in units],
-            scores,
+            [label(unit) for unit in units[strip]],
+            scores[strip],
             scale="diverging" if signed else "sequential",
             maximum=maximum,
             palette=view.palette,
-            marked=[] if trace.prediction.position is None else [_unit_of(trace, units)],
+            marked=_marked(trace, units),
             value_name=f"change in {found.unit}" if found.method == "leave_one_out" else found.unit,
             show_numbers=True,
         )
         token_strip.token_strip(payload, key="why_strip")
+        if len(units) > token_strip.MAX_TOKENS:
+            st.caption(f"The strip shows the first {token_strip.MAX_TOKENS:,} of {len(units):,}; the table shows all.")
     table = _table(units, scores, found.unit)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control("Unit", ["tokens", "words"], label_visibility="collapsed", **state.bind("unit"))
@@ -140,10 +143,13 @@ def _scores(trace: "Trace", found: "Attribution", view: state.View) -> None:
         st.dataframe(table, hide_index=True, height=min(35 * (len(table) + 1) + 3, 320), key="why_table")
 
 
-def _unit_of(trace: "Trace", units: tuple["Token", ...]) -> int:
+def _marked(trace: "Trace", units: tuple["Token", ...]) -> list[int]:
     """Where the prediction is made, among tokens or among words."""
-    position = trace.prediction.position or 0
-    return position if len(units) == len(trace.tokens) else trace.tokens[position].word
+    position = trace.prediction.position
+    if position is None:
+        return []
+    unit = position if len(units) == len(trace.tokens) else trace.tokens[position].word
+    return [unit] if unit < token_strip.MAX_TOKENS else []
 
 
 def _table(units: tuple["Token", ...], scores: np.ndarray, unit: str) -> pd.DataFrame:

@@ -1,8 +1,10 @@
 """The sidebar: which model, what it is, how exactly it is shown, and examples to try."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import runtime, state
 from dashboard.engine.catalog import MODELS
@@ -12,8 +14,8 @@ if TYPE_CHECKING:
     from dashboard.engine import LoadedModel
 
 
-def sidebar() -> None:
-    """Draws the sidebar. Never waits: the page shows progress and errors."""
+def sidebar() -> Callable[[], None]:
+    """Draws the sidebar without waiting for anything; what it returns fills in the model's facts, after the page."""
     view = state.current()
     with st.sidebar:
         options = [*MODELS, *([] if view.model in MODELS else [view.model])]
@@ -27,12 +29,20 @@ def sidebar() -> None:
         )
         if view.model in MODELS:
             st.caption(MODELS[view.model].description)
-        job = runtime.model_job(view.model)
+        place = st.empty()
+        place.caption("Loading …")
+    return lambda: _after(view, place)
+
+
+def _after(view: state.View, place: DeltaGenerator) -> None:
+    job = runtime.model_job(view.model)
+    with place.container():
         if job.result is not None:
             _facts(job.result)
         else:
             st.caption("Not loaded." if job.done else "Loading …")
-        _examples(view)
+    with st.sidebar:
+        _examples(runtime.examples(view.model, job.result))
         if not state.fits_link(view):
             st.caption("This text is too long for a link: the address shows it only in this window.")
 
@@ -57,15 +67,15 @@ def _facts(model: "LoadedModel") -> None:
     st.caption(about)
 
 
-def _examples(view: state.View) -> None:
-    row = MODELS.get(view.model)
+def _examples(texts: tuple[str, ...]) -> None:
+    if not texts:
+        return
     with st.expander("Examples", expanded=True, icon=":material/lightbulb:"):
-        for name in [row.name] if row else list(MODELS):
-            for index, text in enumerate(MODELS[name].examples):
-                st.button(
-                    plain(text if len(text) <= 60 else text[:59] + "…"),
-                    key=f"example_{name}_{index}",
-                    type="tertiary",
-                    on_click=state.update,
-                    kwargs={"text": text, "target": None, "pin": None, "zoom": None},
-                )
+        for text in texts:
+            st.button(
+                plain(text if len(text) <= 60 else text[:59] + "…"),
+                key=f"example_{text}",
+                type="tertiary",
+                on_click=state.new_text,
+                args=(text,),
+            )

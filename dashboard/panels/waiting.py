@@ -4,8 +4,10 @@ from typing import TypeVar
 
 import streamlit as st
 
+from dashboard.engine.errors import EngineError
+from dashboard.jobs import Job
 from dashboard.panels.text import plain
-from dashboard.runtime import Job
+from dashboard.runtime import session
 
 T = TypeVar("T")
 
@@ -21,28 +23,49 @@ def result_of(job: Job[T], key: str, *, narrow: bool = False) -> T | None:
         key: A name for its widgets.
         narrow: Put the button below the bar.
     """
+    if st.session_state.get(f"{key}_cancelled") is job:
+        st.info("Cancelled.", icon=":material/cancel:")
+        st.button("Start again", key=f"{key}_restart", on_click=_start_again, args=(job, key))
+        return None
+    if job.stopped:  # by a session that left just before this one came
+        job.retry()
+        st.rerun()
+    job.join(session())
     if not job.wait(PATIENCE_SECONDS):
         with st.container(key=f"{key}_progress"):
             _progress(job, key, narrow)
         return None
     if job.error is not None:
         with st.container(key=f"{key}_error"):
-            st.error(f"**{plain(job.error.cause)}**  \n{plain(job.error.remedy)}", icon=":material/error:")
+            show_error(job.error)
             if job.error.may_pass:
                 st.button("Try again", key=f"{key}_retry", on_click=job.retry)
-        return None
-    if job.cancelled:
-        st.info("Cancelled.", icon=":material/cancel:")
-        st.button("Start again", key=f"{key}_restart", on_click=job.retry)
         return None
     return job.result
 
 
+def show_error(error: EngineError) -> None:
+    """Cause and remedy, where the visitor is looking."""
+    st.error(f"**{plain(error.cause)}**  \n{plain(error.remedy)}", icon=":material/error:")
+
+
+def _cancel(job: Job[T], key: str) -> None:
+    st.session_state[f"{key}_cancelled"] = job
+    job.leave(session())
+
+
+def _start_again(job: Job[T], key: str) -> None:
+    del st.session_state[f"{key}_cancelled"]
+    if job.stopped:
+        job.retry()
+
+
 @st.fragment(run_every=0.3)
 def _progress(job: Job[T], key: str, narrow: bool) -> None:
-    if job.done:
+    if job.done or st.session_state.get(f"{key}_cancelled") is job:
         st.rerun()
+    job.join(session())
     bar, button = (st, st) if narrow else st.columns([6, 1], vertical_alignment="center")
     # A bar of unknown length stays short and says what goes on.
     bar.progress(min(max(job.fraction or 0.0, 0.0), 1.0), text=plain(f"{job.message} …"))
-    button.button("Cancel", key=f"{key}_cancel", on_click=job.cancel, width="stretch")
+    button.button("Cancel", key=f"{key}_cancel", on_click=_cancel, args=(job, key), width="stretch")

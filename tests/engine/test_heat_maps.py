@@ -105,7 +105,7 @@ def test_a_long_text_is_never_larger_than_the_screen(smollm2: LoadedModel) -> No
     picture = found.heat_map(0, 0)
     assert max(picture.values.shape) <= 256
     assert picture.values.nbytes <= 256 * 256 * 4
-    assert found.thumbnails().shape[2:] <= (64, 64)
+    assert max(found.thumbnails().shape[2:]) <= 64
 
 
 def test_the_head_that_reads_most(case: Any) -> None:

@@ -4,14 +4,16 @@ import json
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny import TEXT, make_folder
 
-from dashboard.engine import EngineError, LoadedModel, load_model, trace
-from dashboard.engine.errors import BrokenModel, InvalidInput, ModelNotFound, Unsupported
+from dashboard.engine import EngineError, LoadedModel, attribute, load_model, trace
+from dashboard.engine.errors import BrokenModel, InvalidInput, ModelNotFound, OutOfMemory, Unsupported
 
 
 @pytest.fixture
@@ -73,6 +75,80 @@ def test_classes_have_their_names(tmp_path: Path) -> None:
     prediction = trace(load_model(str(folder), device="cpu"), TEXT).prediction
     assert sorted(choice.label.text for choice in prediction.choices) == ["bad", "good", "so so"]
     assert sum(choice.probability or 0 for choice in prediction.choices) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("problem", "n_labels", "share"),
+    [
+        ("single_label_classification", 3, torch.softmax),
+        ("multi_label_classification", 3, torch.sigmoid),
+        (None, 1, None),
+    ],
+)
+def test_each_kind_of_classifier_has_its_probabilities(
+    tmp_path: Path, problem: str | None, n_labels: int, share: Any
+) -> None:
+    folder = make_folder("bert for classes", tmp_path)
+    if n_labels == 1:
+        tensors = load_file(folder / "model.safetensors")
+        for name in ("classifier.weight", "classifier.bias"):
+            tensors[name] = tensors[name][:1].clone()
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    change_config(
+        folder, problem_type=problem, num_labels=n_labels, id2label={str(i): f"c{i}" for i in range(n_labels)}
+    )
+    model = load_model(str(folder), device="cpu")
+    found = trace(model, TEXT)
+    with torch.no_grad():
+        logits = model.network(**found.encoded.inputs).logits[0]
+    for choice in found.prediction.choices:
+        assert choice.logit == pytest.approx(float(logits[choice.id]), abs=1e-5)
+        if share is None:
+            assert choice.probability is None
+        else:
+            expected = share(logits, -1) if share is torch.softmax else share(logits)
+            assert choice.probability == pytest.approx(float(expected[choice.id]), abs=1e-5)
+    assert attribute(found, "leave_one_out").scores.any(), (
+        "with one class, a softmax would be 100 % whatever is left out"
+    )
+
+
+def test_a_classifier_on_a_decoder_needs_no_pad_token(tmp_path: Path) -> None:
+    folder = make_folder("llama for classes", tmp_path)
+    change_config(folder, pad_token_id=None)
+    model = load_model(str(folder), device="cpu")
+    assert model.verification.causal
+    found = trace(model, TEXT)
+    assert np.triu(found.attention(0), 1).max() == 0
+    assert np.isnan(found.heat_map(0, 0).values[0, 1:]).all()
+    assert attribute(found, "leave_one_out").scores.any()
+
+
+def test_what_an_eager_decoder_may_see_is_read_off_its_weights(tmp_path: Path) -> None:
+    """Causal although its task is not, with a local layer that sees four tokens."""
+    found = trace(load_model(str(make_folder("gpt_neo for classes", tmp_path)), device="cpu"), TEXT)
+    everything, local = (np.isnan(found.heat_map(layer, 0).values) for layer in (0, 1))
+    n_tokens = len(found.tokens)
+    assert (everything == ~np.tri(n_tokens, dtype=bool)).all()
+    assert (local == ~(np.tri(n_tokens, dtype=bool) & ~np.tri(n_tokens, k=-4, dtype=bool))).all()
+
+
+def test_numbers_that_are_not_finite_are_refused(folder: Path) -> None:
+    model = load_model(str(folder), device="cpu")
+    with torch.no_grad():
+        model.network.model.layers[1].self_attn.v_proj.weight[0, 0] = torch.nan
+    with pytest.raises(Unsupported, match="not finite"):
+        trace(model, TEXT)
+
+
+def test_a_way_back_that_does_not_fit_is_stopped_in_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load_model(str(folder), device="cpu")
+    found = trace(model, TEXT)
+    monkeypatch.setattr("dashboard.engine.devices.free_memory", lambda device: 10_000)
+    with pytest.raises(OutOfMemory, match=r"way back.*leave one out"):
+        attribute(found, "input_x_gradient")
+    monkeypatch.undo()
+    assert attribute(found, "input_x_gradient").scores.any()
 
 
 def expect(kind: type[EngineError], folder: Path | str, words: str) -> None:

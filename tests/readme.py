@@ -1,0 +1,58 @@
+"""The README's tables, made from the code: `python -m tests.readme` writes them, a test compares them."""
+
+import re
+from pathlib import Path
+
+import typer
+
+from dashboard.__main__ import app
+from dashboard.engine import HEAD_SCORES, METHODS, MODELS
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, [":--"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def tables() -> dict[str, str]:
+    """Each generated table by the name of its place in the README."""
+    group = typer.main.get_command(app)
+    return {
+        "models": _table(
+            ["name", "model", "predicts", "licence", "download"],
+            [
+                [f"`{m.name}`", m.title, m.task, m.licence, f"{m.download_bytes / 1e6:.0f} MB from `{m.requirement}`"]
+                for m in MODELS.values()
+            ],
+        ),
+        "methods": _table(
+            ["name", "method", "kind", "what a score says", "source"],
+            [[f"`{m.name}`", m.title, m.kind, m.meaning, m.source] for m in METHODS.values()],
+        ),
+        "scores": _table(
+            ["name", "score", "formula", "what it says", "source"],
+            [[f"`{s.name}`", s.title, f"${s.formula}$", s.meaning, s.source] for s in HEAD_SCORES.values()],
+        ),
+        "commands": _table(
+            ["command", "what it does"],
+            [
+                [f"`python -m dashboard {name}`", (command.help or "").replace("\n", " ")]
+                for name, command in group.commands.items()  # type: ignore[attr-defined]
+            ],
+        ),
+    }
+
+
+def filled(text: str) -> str:
+    """The README with every generated table in its place."""
+    for name, table in tables().items():
+        place = re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
+        assert place.search(text), f"the README has no place for the {name} table"
+        text = place.sub(lambda _, name=name, table=table: f"<!-- {name} -->\n{table}\n<!-- /{name} -->", text)  # type: ignore[misc]
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(filled(README.read_text()))
