@@ -145,6 +145,10 @@ def leaf_order(linkage: npt.ArrayLike) -> npt.NDArray[np.int64]:
     return np.array(order)
 
 
+_NAMED_LEAVES = 60
+"""More names do not fit."""
+
+
 def dendrogram(
     linkage: npt.ArrayLike, labels: Sequence[str], *, colour: str = CATEGORIES[0], height: int = 180
 ) -> go.Figure:
@@ -174,14 +178,15 @@ def dendrogram(
         x=x[n_leaves:],
         y=y[n_leaves:],
         mode="markers",
-        marker={"color": colour, "size": 4},
+        marker={"color": colour, "size": 4 if n_leaves <= _NAMED_LEAVES else 2},
         customdata=merges[:, 3],
         hovertemplate="%{customdata:.0f} heads join at distance %{y:.3~g}<extra></extra>",
     )
     figure = _figure([tree, joints], height)
     names = [plain(labels[leaf]) for leaf in order]
-    shown = np.arange(0, n_leaves, -(-n_leaves // 60))  # more than 60 names do not fit
-    ticks = {"tickvals": shown.tolist(), "ticktext": [names[at] for at in shown], "tickangle": -90}
+    ticks = {"tickvals": list(range(n_leaves)), "ticktext": names, "tickangle": -90}
+    if n_leaves > _NAMED_LEAVES:
+        ticks = {"showticklabels": False}
     figure.update_xaxes(range=[-0.5, n_leaves - 0.5], showgrid=False, zeroline=False, **ticks)
     figure.update_yaxes(title="distance", rangemode="tozero", showgrid=True, gridcolor=QUIET, zeroline=False)
     figure.update_layout(showlegend=False)

@@ -63,8 +63,12 @@ def serve(
     dtype: DtypeOption = None,
 ) -> None:
     """Start the app (the default)."""
+    from streamlit.runtime.pages_manager import PagesManager
     from streamlit.web import cli
 
+    # Until the first visitor has run app.py, Streamlit takes pages/ for its own list of pages and answers a link to
+    # one of ours with "does not seem to exist".
+    PagesManager.uses_pages_directory = False
     for name, value in ((DEVICE_VARIABLE, device), (DTYPE_VARIABLE, dtype)):
         if value:
             os.environ[name] = value

@@ -19,9 +19,13 @@ st.set_page_config(page_title="Attention dashboard", page_icon=str(HERE / "icon.
 st.logo(HERE / "logo.svg", icon_image=HERE / "icon.svg", size="large")
 st.html(HERE / "style.css")
 
+# No address is the name of its file: until a first visitor has come through here, Streamlit takes a link to such an
+# address for the file itself and runs it without its surroundings.
 page = st.navigation(
     [
         st.Page("pages/explore.py", title="Explore", icon=":material/search:", default=True),
+        st.Page("pages/all_heads.py", title="Heads", icon=":material/apps:", url_path="heads"),
+        st.Page("pages/line_drawings.py", title="BertViz", icon=":material/conversion_path:", url_path="bertviz"),
         st.Page(
             "pages/how_to_read.py",
             title="How to read this",

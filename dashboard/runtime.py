@@ -14,9 +14,11 @@ from dashboard.engine.progress import Progress
 from dashboard.jobs import Job, Shelf
 
 if TYPE_CHECKING:
-    from dashboard.engine import Attribution, HeatMap, LoadedModel, Token, Trace
+    from dashboard.engine import Attribution, HeatMap, LoadedModel, Similarity, Token, Trace
     from dashboard.engine.attribution import Method
     from dashboard.engine.head_scores import HeadScore
+    from dashboard.engine.heat_maps import Pooling
+    from dashboard.engine.query_key import QueryKey
 
 T = TypeVar("T")
 
@@ -31,6 +33,9 @@ def _shelves() -> dict[str, Shelf]:
         "traces": Shelf(MAX_RESULTS, MAX_TRACE_BYTES),
         "attributions": Shelf(MAX_RESULTS),
         "scores": Shelf(MAX_RESULTS),
+        "similarities": Shelf(8),
+        "probes": Shelf(8),
+        "importances": Shelf(MAX_RESULTS),
     }
 
     def drop_results(job: Job[Any]) -> None:
@@ -144,6 +149,96 @@ def memory_in_use(model: "LoadedModel") -> int:
     from dashboard.engine.devices import memory_in_use
 
     return memory_in_use(model.device)
+
+
+def similarity_job(trace: "Trace") -> "Job[Similarity]":
+    """How alike any two heads of a trace are."""
+
+    def work(report: Progress) -> "Similarity":
+        from dashboard.engine import head_similarity
+
+        return head_similarity(trace, progress=report)
+
+    job = _shelves()["similarities"].get((trace.model.serial, trace.text), work)
+    return _only_wait_for("similarity", job)
+
+
+def probe_job(model: "LoadedModel") -> "Job[Any]":
+    """The induction probe: one score for each head, on random tokens twice."""
+
+    def work(report: Progress) -> Any:
+        from dashboard.engine import induction_probe
+
+        return induction_probe(model, progress=report)
+
+    return _only_wait_for("probe", _shelves()["probes"].get((model.serial,), work))
+
+
+def importance_job(trace: "Trace", target: int) -> "Job[Any]":
+    """What each head contributes to one choice's logit."""
+
+    def work(report: Progress) -> Any:
+        from dashboard.engine import head_importance
+
+        return head_importance(trace, target, progress=report)
+
+    job = _shelves()["importances"].get((trace.model.serial, trace.text, target), work)
+    return _only_wait_for("importance", job)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _thumbnails(key: Hashable, pooling: "Pooling", max_pixels: int, _trace: "Trace") -> Any:
+    return _trace.thumbnails(max_pixels, pooling=pooling)
+
+
+def thumbnails(trace: "Trace", pooling: "Pooling", max_pixels: int) -> Any:
+    """Every head's pattern, small; kept for as long as it is looked at.
+
+    Raises:
+        EngineError: As Trace.thumbnails.
+    """
+    return _thumbnails((trace.model.serial, trace.text), pooling, max_pixels, _trace=trace)
+
+
+def weights(trace: "Trace", layer: int, head: int | None = None) -> Any:
+    """Exact weights of one head, or of all heads of a layer.
+
+    Raises:
+        EngineError: As Trace.attention.
+    """
+    return trace.attention(layer, head)
+
+
+def pair_similarity(trace: "Trace", a: tuple[int, int], b: tuple[int, int]) -> Any:
+    """Similarity of two heads' rows, one number a query."""
+    from dashboard.engine import pair_similarity
+
+    return pair_similarity(trace, a, b)
+
+
+def row_correlation(trace: "Trace", a: tuple[int, int], b: tuple[int, int], query: int) -> float:
+    """Spearman correlation of one row of two heads; NaN where it is not defined."""
+    from dashboard.engine import row_correlation
+
+    return row_correlation(trace, a, b, query)
+
+
+def grouped(alike: "Similarity") -> tuple[Any, Any]:
+    """The tree of heads and their places on a map."""
+    from dashboard.engine.grouping import classical_mds, cluster
+
+    return cluster(alike.distance), classical_mds(alike.distance)
+
+
+def query_key(trace: "Trace", layer: int, head: int, query: int) -> "QueryKey":
+    """The parts of one row of one head.
+
+    Raises:
+        EngineError: As the engine's query_key.
+    """
+    from dashboard.engine.query_key import query_key
+
+    return query_key(trace, layer, head, query)
 
 
 def finished_attribution(trace: "Trace", method: str, target: int) -> "Attribution | None":

@@ -5,8 +5,9 @@ is set from it when it is drawn. So a copied link, the back button and a click o
 """
 
 import base64
+import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 from urllib.parse import quote
@@ -21,6 +22,9 @@ Scale = Literal["linear", "log", "row"]
 Palette = Literal["viridis", "cividis", "magma"]
 Unit = Literal["tokens", "words"]
 Form = Literal["strip", "table"]
+Pooling = Literal["max", "mean"]
+Section = Literal["compare", "similarity", "layers", "table", "profiles", "probe"]
+Drawing = Literal["lines", "head", "model", "query_key"]
 
 # Longer texts are packed; past the last limit browsers and servers refuse the link, and the text stays in the session.
 _PLAIN_LIMIT = 2_000
@@ -49,9 +53,35 @@ class View:
     scale: Scale = "linear"
     palette: Palette = "viridis"
     zoom: tuple[int, int, int, int] | None = None
+    pooling: Pooling = "max"
+    order: str = "layer"
+    pattern: str = ""
+    filters: tuple[tuple[str, float, float], ...] = ()
+    thresholds: tuple[tuple[str, float], ...] = ()
+    compare: tuple[tuple[int, int], ...] = ()
+    section: Section = "compare"
+    drawing: Drawing = "lines"
 
 
-_CHOICES = {"over": Over, "hide": Hide, "scale": Scale, "palette": Palette, "unit": Unit, "form": Form}
+_CHOICES = {
+    "over": Over,
+    "hide": Hide,
+    "scale": Scale,
+    "palette": Palette,
+    "unit": Unit,
+    "form": Form,
+    "pooling": Pooling,
+    "section": Section,
+    "drawing": Drawing,
+}
+# Lists in a link: items between "~", their parts between ":", each read by its function.
+_LISTS: dict[str, tuple[Callable[[str], Any], ...]] = {
+    "filters": (str, float, float),
+    "thresholds": (str, float),
+    "compare": (int, int),
+}
+MAX_COMPARED = 8
+_MOST_ITEMS = 20
 _NUMBERS = {"target", "layer", "head", "pin"}
 _DEFAULTS = View()
 
@@ -65,6 +95,8 @@ def _read(name: str, value: str) -> Any:
         return value if value in get_args(_CHOICES[name]) else default
     if name == "words":
         return value == "1"
+    if name in _LISTS:
+        return _read_list(value, _LISTS[name])
     if name == "zoom":
         parts = value.split("-")
         if len(parts) != 4 or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
@@ -73,9 +105,23 @@ def _read(name: str, value: str) -> Any:
     return value
 
 
+def _read_list(value: str, readers: tuple[Callable[[str], Any], ...]) -> tuple[Any, ...]:
+    items = []
+    for item in value.split("~")[:_MOST_ITEMS]:
+        try:
+            parts = [read(part) for read, part in zip(readers, item.split(":"), strict=True)]
+        except ValueError:
+            continue
+        if all(isinstance(part, str) or (math.isfinite(part) and abs(part) < 1e9) for part in parts):
+            items.append(tuple(parts))
+    return tuple(items)
+
+
 def _write(value: Any) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
+    if isinstance(value, tuple) and (not value or isinstance(value[0], tuple)):
+        return "~".join(":".join(str(part) for part in item) for item in value)
     if isinstance(value, tuple):
         return "-".join(str(part) for part in value)
     return str(value)
@@ -143,6 +189,16 @@ def update(**changes: Any) -> None:
 def new_text(text: str) -> None:
     """Shows another text; what belonged to the old one's tokens is forgotten."""
     update(text=text, target=None, pin=None, zoom=None)
+
+
+def toggle_compared(head: tuple[int, int]) -> None:
+    """Adds a head to the comparison, or takes it out; the oldest leaves when there are too many."""
+    chosen = list(current().compare)
+    if head in chosen:
+        chosen.remove(head)
+    else:
+        chosen.append(head)
+    update(compare=tuple(chosen[-MAX_COMPARED:]))
 
 
 def remember_across_pages(page: str) -> None:

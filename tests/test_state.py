@@ -10,6 +10,7 @@ from dashboard import state
 from dashboard.state import View, fits_link, from_query, to_query
 
 numbers = st.none() | st.integers(0, 999_999_999)
+shares = st.floats(0, 1)
 views = st.builds(
     View,
     model=st.sampled_from(["smollm2", "minilm", "org/name", "/tmp/x y"]),
@@ -28,6 +29,14 @@ views = st.builds(
     scale=st.sampled_from(get_args(state.Scale)),
     palette=st.sampled_from(get_args(state.Palette)),
     zoom=st.none() | st.tuples(*[st.integers(0, 9999)] * 4),
+    pooling=st.sampled_from(get_args(state.Pooling)),
+    order=st.sampled_from(["layer", "entropy"]),
+    pattern=st.sampled_from(["", "induction"]),
+    filters=st.lists(st.tuples(st.sampled_from(["entropy", "self"]), shares, shares), max_size=3).map(tuple),
+    thresholds=st.lists(st.tuples(st.sampled_from(["broad", "local"]), shares), max_size=3).map(tuple),
+    compare=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), max_size=8).map(tuple),
+    section=st.sampled_from(get_args(state.Section)),
+    drawing=st.sampled_from(get_args(state.Drawing)),
 )
 
 
@@ -50,6 +59,7 @@ def test_a_first_visit_has_an_empty_link() -> None:
         {"zoom": "1-2", "words": "maybe"},
         {"zoom": "a-b-c-d", "packed": "!!!"},
         {"nobody": "knows", "layer": "٣"},
+        {"compare": "a:b~1", "filters": "entropy:nan:1~x", "thresholds": "::", "section": "x", "drawing": "y"},
     ],
 )
 def test_nonsense_in_a_link_is_left_at_its_default(query: dict[str, str]) -> None:

@@ -63,7 +63,7 @@ class HeatMap {
     this.reset.style.visibility = header.zoomed ? "visible" : "hidden";
     this.overlay.setAttribute(
       "aria-label",
-      `${header.title}, heat map of ${rows} queries by ${columns} keys. ${HINT}`,
+      `${header.title ? `${header.title}, h` : "H"}eat map of ${rows} queries by ${columns} keys. ${HINT}`,
     );
     this.draw();
   }

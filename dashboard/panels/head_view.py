@@ -41,6 +41,12 @@ class Chosen:
         """First token of a row or column, and one past its last."""
         return runtime.word_span(self.trace, unit) if self.view.words else (unit, unit + 1)
 
+    def axis(self, edges: np.ndarray, *, words: bool | None = None) -> heat_map.Axis:
+        """One side of a map: each pixel named by its first token or word."""
+        if words is False:
+            return heat_map.Axis([label(self.trace.tokens[edge]) for edge in edges[:-1]], edges)
+        return heat_map.Axis([label(self.units[self.unit_of(edge)]) for edge in edges[:-1]], edges)
+
     def picture(self, window: tuple[int, int, int, int] | None, max_pixels: int) -> "HeatMap":
         """The attention within a window."""
         return runtime.heat_map(
@@ -64,7 +70,7 @@ def pinned_query(trace: "Trace", view: state.View) -> int:
     return next((i for i, token in enumerate(trace.tokens) if not token.special), 0)
 
 
-def _window(trace: "Trace", view: state.View) -> tuple[int, int, int, int] | None:
+def window_of(trace: "Trace", view: state.View) -> tuple[int, int, int, int] | None:
     """The zoom, cut to this text."""
     if view.zoom is None:
         return None
@@ -89,12 +95,12 @@ def heat_map_panel(chosen: Chosen) -> "HeatMap":
     names = {"head": f"Head {chosen.head}", "mean": f"mean of {n_heads} heads", "max": f"maximum of {n_heads} heads"}
     title = f"Layer {chosen.layer} · {names[view.over]}"
     st.subheader(title)
-    window = _window(trace, view)
+    window = window_of(trace, view)
     picture = chosen.picture(window, _max_pixels(len(trace.tokens)))
     payload = heat_map.build(
         picture.values,
-        query=_axis(chosen, picture.query_edges),
-        key=_axis(chosen, picture.key_edges),
+        query=chosen.axis(picture.query_edges),
+        key=chosen.axis(picture.key_edges),
         pooling=picture.pooling,
         scale=view.scale,
         palette=view.palette,
@@ -116,10 +122,6 @@ def heat_map_panel(chosen: Chosen) -> "HeatMap":
     st.caption(_explanation(view, picture))
     st.page_link("pages/how_to_read.py", label="How to read this", icon=":material/menu_book:")
     return picture
-
-
-def _axis(chosen: Chosen, edges: np.ndarray) -> heat_map.Axis:
-    return heat_map.Axis([label(chosen.units[chosen.unit_of(edge)]) for edge in edges[:-1]], edges)
 
 
 def _explanation(view: state.View, picture: "HeatMap") -> str:

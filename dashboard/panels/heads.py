@@ -31,7 +31,7 @@ def heads_row(trace: "Trace", view: state.View, live: bool) -> None:
         live: True to follow the link; false for an older trace that stays on screen meanwhile.
     """
     view = state.current() if live else view
-    layer, head = _selection(trace, view)
+    layer, head = selection(trace, view)
     _controls(trace, view, layer, head)
     left, middle, right = st.columns([4, 8, 4], gap="large")
     with left, st.container(key="panel_heads"):
@@ -47,7 +47,7 @@ def heads_row(trace: "Trace", view: state.View, live: bool) -> None:
             show_error(error)
 
 
-def _selection(trace: "Trace", view: state.View) -> tuple[int, int]:
+def selection(trace: "Trace", view: state.View) -> tuple[int, int]:
     """The chosen head, or the nearest there is; without a choice, one with something to see."""
     site = trace.sites[0]
     layer, head = trace.reading_head(pinned_query(trace, state.View()))
@@ -103,12 +103,17 @@ def _head_map(trace: "Trace", view: state.View, layer: int, head: int, live: boo
     st.caption(f"{score.meaning} Click a head, or a layer for the mean of its heads.")
 
 
+def head_boxes(trace: "Trace", layer: int, head: int) -> None:
+    """Two boxes to type a layer and a head."""
+    site = trace.sites[0]
+    st.number_input("Layer", 0, site.n_layers - 1, width=105, **state.bind("layer", layer, head=head))
+    st.number_input("Head", 0, site.n_heads - 1, width=105, **state.bind("head", head, layer=layer))
+
+
 def _controls(trace: "Trace", view: state.View, layer: int, head: int) -> None:
     """One line of controls for the map and the row beside it."""
-    site = trace.sites[0]
     with st.container(horizontal=True, vertical_alignment="top", key="head_controls"):
-        st.number_input("Layer", 0, site.n_layers - 1, width=105, **state.bind("layer", layer, head=head))
-        st.number_input("Head", 0, site.n_heads - 1, width=105, **state.bind("head", head, layer=layer))
+        head_boxes(trace, layer, head)
         st.segmented_control("Show", list(_OVER), format_func=_OVER.__getitem__, **state.bind("over", view.over))
         st.selectbox("Hide", list(_HIDE), format_func=_HIDE.__getitem__, width=150, **state.bind("hide", view.hide))
         st.selectbox(

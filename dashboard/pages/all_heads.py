@@ -1,0 +1,94 @@
+"""Heads: the whole model in one picture, and tools to find, sort, group and compare heads."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import runtime, state
+from dashboard.engine.errors import EngineError
+from dashboard.panels.atlas import Head, Scored, atlas, controls, one_head, scored
+from dashboard.panels.compare import compare_section
+from dashboard.panels.grouping import layers_section, similarity_section
+from dashboard.panels.head_table import probe_section, profiles_section, table_section
+from dashboard.panels.head_view import Chosen, heat_map_panel
+from dashboard.panels.heads import selection
+from dashboard.panels.input import with_trace
+from dashboard.panels.text import number
+from dashboard.panels.waiting import show_error
+
+if TYPE_CHECKING:
+    from dashboard.engine import Trace
+
+_SECTIONS = {
+    "compare": "Compare",
+    "similarity": "Similarity",
+    "layers": "Across layers",
+    "table": "Table",
+    "profiles": "Profiles",
+    "probe": "Induction probe",
+}
+
+
+@st.fragment
+def results(trace: "Trace", view: state.View, live: bool) -> None:
+    """Everything below the text box. A fragment: choosing a head draws only this again."""
+    view = state.current() if live else view
+    found = scored(trace, view, live)
+    if found is None:
+        skeleton()
+        return
+    selected = selection(trace, view)
+    controls(trace, view, found)
+    left, right = st.columns([7, 6], gap="large")
+    try:
+        with left, st.container(key="panel_atlas"):
+            atlas(trace, view, found, selected)
+        with right, st.container(key="panel_selected"):
+            heat_map_panel(Chosen(trace, one_head(view), *selected))
+            _facts(found, selected)
+        st.divider()
+        st.segmented_control(
+            "Section",
+            list(_SECTIONS),
+            format_func=_SECTIONS.__getitem__,
+            label_visibility="collapsed",
+            **state.bind("section", view.section),
+        )
+        with st.container(key=f"section_{view.section}"):
+            _section(trace, view, found, selected)
+    except EngineError as error:
+        show_error(error)
+
+
+def _facts(found: Scored, selected: Head) -> None:
+    known = runtime.head_scores()
+    said = [
+        f"{known[name].title.lower()} **{number(float(values[selected]))}** {known[name].unit}".rstrip()
+        for name, values in found.scores.items()
+        if values[selected] == values[selected]
+    ]
+    st.caption(" · ".join(said))
+
+
+def _section(trace: "Trace", view: state.View, found: Scored, selected: Head) -> None:
+    if view.section == "compare":
+        compare_section(trace, view)
+    elif view.section == "similarity":
+        similarity_section(trace, view, found, selected)
+    elif view.section == "layers":
+        layers_section(trace, view, selected[1])
+    elif view.section == "table":
+        table_section(trace, view, found)
+    elif view.section == "profiles":
+        profiles_section(found, selected)
+    else:
+        probe_section(trace, view)
+
+
+def skeleton() -> None:
+    """The page's shape before there is anything to show."""
+    for column in st.columns([7, 6], gap="large"):
+        column.html('<div class="skeleton" style="height: 38rem"></div>')
+
+
+with_trace(results, skeleton)

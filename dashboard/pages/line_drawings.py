@@ -1,0 +1,54 @@
+"""BertViz: attention as lines, for those who know it, and our own without its limits."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.engine.errors import EngineError
+from dashboard.panels.heads import head_boxes, selection
+from dashboard.panels.input import with_trace
+from dashboard.panels.line_views import bertviz, lines_view, parts_view
+from dashboard.panels.waiting import show_error
+
+if TYPE_CHECKING:
+    from dashboard.engine import Trace
+
+_DRAWINGS = {
+    "lines": "Head lines",
+    "head": "BertViz head view",
+    "model": "BertViz model view",
+    "query_key": "Query × key",
+}
+
+
+@st.fragment
+def results(trace: "Trace", view: state.View, live: bool) -> None:
+    """Everything below the text box."""
+    view = state.current() if live else view
+    selected = selection(trace, view)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            "Drawing",
+            list(_DRAWINGS),
+            format_func=_DRAWINGS.__getitem__,
+            **state.bind("drawing", view.drawing),
+        )
+        head_boxes(trace, *selected)
+    try:
+        if view.drawing == "lines":
+            lines_view(trace, view, selected)
+        elif view.drawing == "query_key":
+            parts_view(trace, view, selected)
+        else:
+            bertviz(trace, view, selected, view.drawing)
+    except EngineError as error:
+        show_error(error)
+
+
+def skeleton() -> None:
+    """The page's shape before there is anything to show."""
+    st.html('<div class="skeleton" style="height: 38rem"></div>')
+
+
+with_trace(results, skeleton)
