@@ -1,6 +1,6 @@
 // All heads in one picture: point to enlarge, click to choose, Ctrl- or Shift-click to compare.
 
-const HIGHEST = 640;
+const HIGHEST = 1000;
 const HINT = "Point at a head to enlarge it. Click chooses, Ctrl- or Shift-click compares.";
 
 class HeadAtlas {

@@ -39,7 +39,7 @@ def results(trace: "Trace", view: state.View, live: bool) -> None:
         return
     selected = selection(trace, view)
     controls(trace, view, found)
-    left, right = st.columns([7, 6], gap="large")
+    left, right = st.columns([6, 7], gap="large")
     try:
         with left, st.container(key="panel_atlas"):
             atlas(trace, view, found, selected)
@@ -87,7 +87,7 @@ def _section(trace: "Trace", view: state.View, found: Scored, selected: Head) ->
 
 def skeleton() -> None:
     """The page's shape before there is anything to show."""
-    for column in st.columns([7, 6], gap="large"):
+    for column in st.columns([6, 7], gap="large"):
         column.html('<div class="skeleton" style="height: 38rem"></div>')
 
 

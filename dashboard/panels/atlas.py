@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # The whole atlas stays below 5 MB: 1,024 heads at 64², more heads smaller.
 _MOST_BYTES = 4_500_000
+_GRID_HEIGHT = 860
 Head = tuple[int, int]
 
 
@@ -184,6 +185,8 @@ def atlas(trace: "Trace", view: state.View, found: Scored, selected: Head) -> No
         groups=site.n_heads // site.n_kv_heads,
         palette=view.palette,
         pooling=view.pooling if len(trace.tokens) > pixels else "none",
+        # The whole model in one picture, without scrolling where that leaves something to see.
+        largest=int(np.clip(_GRID_HEIGHT // site.n_layers, 24, 64)) if everything else 64,
     )
 
     def choose() -> None:

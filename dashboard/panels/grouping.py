@@ -30,14 +30,14 @@ def similarity_section(trace: "Trace", view: state.View, found: Scored, selected
         st.caption(f"Compared at {alike.n_queries:,} evenly spaced of {alike.n_tokens:,} queries.")
     clusters, places = runtime.grouped(alike)
     left, right = st.columns(2, gap="large")
-    with left:
+    with left, st.container(key="panel_tree"):
         st.plotly_chart(
             charts.dendrogram(clusters.linkage, [name(head) for head in alike.heads]),
             key="tree",
             config={"displayModeBar": False},
         )
         _matrix(alike, clusters.order, view)
-    with right:
+    with right, st.container(key="panel_map"):
         by = st.segmented_control(
             "Colour by", list(_COLOURS), default="layer", format_func=_COLOURS.__getitem__, key="map_colour"
         )

@@ -33,7 +33,7 @@ def table_section(trace: "Trace", view: state.View, found: Scored) -> None:
     importance = _importance(trace)
     if importance is not None:
         rows["importance"] = [float(importance[head]) for head in heads]
-    help_of = {s.title.lower(): s.meaning for s in known.values()}
+    help_of = {s.title.lower(): f"{s.meaning}\n\n${s.formula}$\n\n{s.source}" for s in known.values()}
     help_of["importance"] = "How much the head's output contributes to the most probable choice's logit (Michel 2019)."
     columns = {
         title: st.column_config.NumberColumn(title, format="%.3g", help=help_of.get(title))
