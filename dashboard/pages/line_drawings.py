@@ -34,7 +34,8 @@ def results(trace: "Trace", view: state.View, live: bool) -> None:
             format_func=_DRAWINGS.__getitem__,
             **state.bind("drawing", view.drawing),
         )
-        head_boxes(trace, *selected)
+        if view.drawing in ("lines", "query_key"):
+            head_boxes(trace, *selected)
     try:
         if view.drawing == "lines":
             lines_view(trace, view, selected)

@@ -38,7 +38,8 @@ def with_trace(draw: Draw, skeleton: Callable[[], None]) -> None:
     shown_view, shown_text = st.session_state.get("shown", (None, None))
     older = None if shown_view is None else runtime.finished_trace(shown_view.model, shown_text)
     if older is None:
-        skeleton()
+        if job.error is None:  # nothing will come in place of a skeleton
+            skeleton()
         return
     with st.container(key="results_waiting"):
         draw(older, shown_view, False)

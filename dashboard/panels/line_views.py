@@ -146,7 +146,7 @@ def parts_view(trace: "Trace", view: state.View, selected: Head) -> None:
     st.markdown(f"**Why {quoted(trace.tokens[query])} looks where it looks, in {name(selected)}**")
     query_key.query_key(payload, key="query_key")
     st.caption(
-        "Each bar is one dimension of the query, of the key, or of their product; the products add up to the score, "
-        "and the softmax of all scores gives the weights. Queries and keys are shown with their position encoding, as "
-        "they are multiplied."
+        "Each bar is one dimension of the query, of the key, or of their product; the products times the scale add up "
+        "to the score, and the softmax of all scores gives the weights. Queries and keys are shown with their position "
+        "encoding, as they are multiplied."
     )
