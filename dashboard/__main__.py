@@ -79,6 +79,7 @@ def serve(
         f"--server.address={host}",
         f"--server.port={port}",
         f"--server.headless={'false' if browser else 'true'}",
+        "--server.showEmailPrompt=false",
     ]
     cli.main()
 

@@ -3,8 +3,11 @@
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +111,35 @@ def test_pages_and_runtime_do_not_import_torch() -> None:
     modules = "dashboard.runtime, dashboard.state, dashboard.panels.heads, dashboard.panels.prediction"
     code = f"import sys, dashboard.panels.sidebar, {modules}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+
+
+def test_a_first_start_on_a_new_machine_asks_nothing(tmp_path: Path) -> None:
+    """With a browser to open, an empty home and nobody at the keyboard, as `make run` on a fresh machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (tmp_path / "log").open("wb") as log:
+        app = subprocess.Popen(
+            [sys.executable, "-m", "dashboard", "--port", str(port)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "HOME": str(tmp_path), "BROWSER": "true"},
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while app.poll() is None and time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5) as answer:
+                    assert answer.status == 200
+                return
+            except OSError:
+                time.sleep(0.2)
+        pytest.fail((tmp_path / "log").read_text())
+    finally:
+        app.terminate()
+        app.wait(30)
 
 
 @pytest.mark.parametrize("command", ["serve", "export", "models", "bench"])
