@@ -18,7 +18,8 @@ class Encoded:
     """A text as the model takes it."""
 
     text: str
-    inputs: dict[str, Int[Tensor, "1 token"]]
+    inputs: dict[str, Tensor]
+    """By the names of the network's arguments, with a leading axis of 1."""
     offsets: list[tuple[int, int]]
 
     @property

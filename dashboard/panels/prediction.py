@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Longer texts make one run a token expensive, so another method is the default there.
 _LEAVE_ONE_OUT_TOKENS = 128
 
-_KIND_BADGE = {"causal": "green", "gradient": "blue", "decomposition": "violet", "descriptive": "gray"}
+_KIND_BADGE = {"causal": "green", "decomposition": "violet", "descriptive": "gray"}
 
 _CAPTION = {
     "next token": "What comes next, after the last token",
@@ -98,7 +98,7 @@ def _why(trace: "Trace", view: state.View, target: "Choice", live: bool) -> None
         st.latex(method.formula)
         st.markdown(
             f"{method.caveat}  \nSource: {method.source}.  \n"
-            f"Cost for this text: {method.passes(len(trace.tokens)):,} forward passes' worth."
+            f"Cost for this text: {method.cost(trace, {}).passes:,.0f} forward passes' worth."
         )
     st.markdown(f":{_KIND_BADGE[method.kind]}-badge[{method.kind}] :small[{method.meaning} {reason}]")
     if live:

@@ -5,55 +5,30 @@ the command line and the README show the same words.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
-from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.method import (
+    KINDS,
+    Check,
+    Cost,
+    Method,
+    Option,
+    Options,
+    Scored,
+    forward_passes,
+    there_and_back,
+)
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.progress import Progress, silent
+from dashboard.engine.question import Question
 from dashboard.engine.registry import Registry
 from dashboard.engine.tasks import Choice
 from dashboard.engine.tokens import Token
 from dashboard.engine.tracing import Trace
-
-Kind = Literal["causal", "gradient", "decomposition", "descriptive"]
-
-
-@dataclass(frozen=True)
-class Method:
-    """A named attribution method and what is said about it wherever it is shown.
-
-    Attributes:
-        name: For the API and links.
-        title: For people.
-        kind: What sort of evidence it is.
-        formula: LaTeX.
-        meaning: What a score says, one sentence.
-        caveat: What it cannot show, one sentence.
-        source: Where the formula comes from.
-        unit: What the scores are measured in. "probability" becomes "logit" where a model gives no probabilities, and
-            "logit" what the task calls it.
-        signed: False when scores are magnitudes.
-        passes: From the number of tokens to how many forward passes it costs (a backward pass counts as two).
-        run: The method itself.
-    """
-
-    name: str
-    title: str
-    kind: Kind
-    formula: str
-    meaning: str
-    caveat: str
-    source: str
-    unit: str
-    signed: bool
-    passes: Callable[[int], int]
-    run: Callable[[Question, Progress], Float[np.ndarray, "token"]]
-
 
 METHODS: Registry[Method] = Registry(__name__, "attribution method")
 DEFAULT_METHOD = "leave_one_out"
@@ -66,22 +41,78 @@ class Attribution:
     Attributes:
         method: The method's name.
         target: The choice that is explained.
-        scores: One for each token; positive supports the target (magnitudes where the method is unsigned).
+        against: The choice that it is explained against: why target rather than this.
+        options: What was chosen for each option of the method.
+        scores: One for each token; positive supports the target (magnitudes where the method is unsigned), NaN where
+            the method says nothing about the token.
         unit: What the scores are measured in.
+        checks: Numbers by which the scores can be judged.
+        notes: What a reader must know about them.
         seconds: How long it took.
     """
 
     method: str
     target: Choice
+    against: Choice | None
+    options: Options
     scores: Float[np.ndarray, "token"]
     unit: str
+    checks: tuple[Check, ...]
+    notes: tuple[str, ...]
     seconds: float
 
     def per_word(self, tokens: tuple[Token, ...]) -> Float[np.ndarray, "word"]:
         """Scores summed over the tokens of each word (`Token.word` is the index)."""
-        words = np.zeros(tokens[-1].word + 1, self.scores.dtype)
-        np.add.at(words, [token.word for token in tokens], self.scores)
-        return words
+        return self.per_group([token.word for token in tokens])
+
+    def per_group(self, group_of: Sequence[int]) -> Float[np.ndarray, "group"]:
+        """Scores summed over the tokens of each group; NaN where no token of the group has one.
+
+        Args:
+            group_of: The group of each token, counted from 0.
+        """
+        groups, known = np.zeros(max(group_of) + 1, self.scores.dtype), ~np.isnan(self.scores)
+        np.add.at(groups, group_of, np.where(known, self.scores, 0))
+        scored = np.zeros(len(groups), bool)
+        np.logical_or.at(scored, group_of, known)
+        return np.where(scored, groups, np.float32(np.nan))
+
+
+def ask(trace: Trace, target: int | None = None, against: int | None = None) -> Question:
+    """The question that methods and tests of faithfulness answer.
+
+    Raises:
+        InvalidInput: No such choice, or the same one twice.
+    """
+    chosen = trace.choice(target)
+    if against is None:
+        return Question(trace, chosen)
+    if against == chosen.id:
+        raise InvalidInput("A choice cannot be compared with itself.", "Choose another one to compare with.")
+    return Question(trace, chosen, trace.choice(against))
+
+
+def chosen_options(trace: Trace, method: str, options: Options | None = None) -> dict[str, str]:
+    """All options of a method: what was chosen, and the defaults of the others.
+
+    Raises:
+        InvalidInput: No such method, option or choice.
+    """
+    if method not in METHODS:
+        raise InvalidInput(f"There is no method “{method}”.", f"Choose one of: {', '.join(METHODS)}.")
+    chosen = {option.name: option.default for option in METHODS[method].options} | dict(options or {})
+    known = {option.name: option for option in METHODS[method].options}
+    for name, value in chosen.items():
+        if name not in known:
+            has = ", ".join(known) or "none"
+            raise InvalidInput(f"“{METHODS[method].title}” has no option “{name}”.", f"Its options: {has}.")
+        choices = known[name].choices(trace)
+        if value not in choices:
+            raise InvalidInput(
+                f"“{value}” is no {known[name].title.lower()} of “{METHODS[method].title}” here.",
+                f"Choose one of: {', '.join(choices)}.",
+            )
+    return chosen
 
 
 def attribute(
@@ -89,31 +120,66 @@ def attribute(
     method: str = DEFAULT_METHOD,
     target: int | None = None,
     *,
+    against: int | None = None,
+    options: Options | None = None,
     progress: Progress = silent,
 ) -> Attribution:
-    """What each token of the trace's input counts for one target.
+    """What each token of the trace's input counts for one target, or for one target rather than another.
 
     Args:
         trace: The input and what the model said.
         method: A name in METHODS.
         target: Vocabulary or class index; the most probable choice by default.
+        against: Explain the difference of the two logits: why the target rather than this.
+        options: Choices for the method's options, by name; defaults otherwise.
         progress: Called with a message and a fraction 0…1; may raise Cancelled.
 
     Raises:
-        InvalidInput: No such method or target.
+        InvalidInput: No such method, target or option.
+        Unsupported: The method's rules are not known for this model.
         OutOfMemory: The device could not hold it.
     """
-    if method not in METHODS:
-        raise InvalidInput(f"There is no method “{method}”.", f"Choose one of: {', '.join(METHODS)}.")
-    chosen = METHODS[method]
-    question = Question(trace, trace.choice(target))
+    chosen = chosen_options(trace, method, options)
+    question = ask(trace, target, against)
     started = time.perf_counter()
-    scores = chosen.run(question, progress)
-    unit = chosen.unit
-    if unit == "probability" and question.target.probability is None:
-        unit = "logit"
-    unit = unit.replace("logit", trace.model.task.logit_name)
-    return Attribution(method, question.target, scores.astype(np.float32), unit, time.perf_counter() - started)
+    found = METHODS[method].run(question, chosen, progress)
+    return Attribution(
+        method=method,
+        target=question.target,
+        against=question.against,
+        options=chosen,
+        scores=found.scores.astype(np.float32),
+        unit=unit_of(METHODS[method], question),
+        checks=found.checks,
+        notes=found.notes,
+        seconds=time.perf_counter() - started,
+    )
 
 
-__all__ = ["DEFAULT_METHOD", "METHODS", "Attribution", "Method", "Question", "attribute"]
+def unit_of(method: Method, question: Question) -> str:
+    """What a method's scores are measured in, for this question."""
+    if method.unit == "value":
+        return question.measure
+    logit = question.trace.model.task.logit_name + (" difference" if question.against is not None else "")
+    return method.unit.replace("logit", logit)
+
+
+__all__ = [
+    "DEFAULT_METHOD",
+    "KINDS",
+    "METHODS",
+    "Attribution",
+    "Check",
+    "Cost",
+    "Method",
+    "Option",
+    "Options",
+    "Question",
+    "Scored",
+    "ask",
+    "attribute",
+    "chosen_options",
+    "forward_passes",
+    "there_and_back",
+    "unit_of",
+]

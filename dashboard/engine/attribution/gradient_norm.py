@@ -1,16 +1,13 @@
 """How sensitive the target's logit is to each token's embedding."""
 
-import numpy as np
-from jaxtyping import Float
-
-from dashboard.engine.attribution import METHODS, Method, Question
+from dashboard.engine.attribution import METHODS, Method, Options, Question, Scored, there_and_back
 from dashboard.engine.progress import Progress
 
 
-def run(question: Question, report: Progress) -> Float[np.ndarray, "token"]:
+def run(question: Question, options: Options, report: Progress) -> Scored:
     """The Euclidean length of ∂logit/∂x[i]."""
     _, gradient = question.embedding_gradient(report)
-    return gradient.norm(dim=-1).cpu().numpy()
+    return Scored(gradient.norm(dim=-1).cpu().numpy())
 
 
 METHODS.add(
@@ -18,14 +15,15 @@ METHODS.add(
     Method(
         name="gradient_norm",
         title="Gradient norm",
-        kind="gradient",
+        family="gradient",
+        kind="descriptive",
         formula=r"\left\lVert \frac{\partial s_y}{\partial x_i} \right\rVert_2",
         meaning="How strongly the target's logit reacts to a small change of this token's embedding.",
         caveat="A size without a sign: it says where the model is sensitive, not in which direction.",
         source="Simonyan et al. 2014; Atanasova et al. 2020",
         unit="logit per unit of embedding",
         signed=False,
-        passes=lambda n_tokens: 3,
+        cost=lambda trace, options: there_and_back(trace),
         run=run,
     ),
 )

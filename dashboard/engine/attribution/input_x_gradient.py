@@ -1,16 +1,13 @@
 """A first-order estimate of what each token's embedding contributes to the target's logit."""
 
-import numpy as np
-from jaxtyping import Float
-
-from dashboard.engine.attribution import METHODS, Method, Question
+from dashboard.engine.attribution import METHODS, Method, Options, Question, Scored, there_and_back
 from dashboard.engine.progress import Progress
 
 
-def run(question: Question, report: Progress) -> Float[np.ndarray, "token"]:
+def run(question: Question, options: Options, report: Progress) -> Scored:
     """Σ_d x[i, d] · ∂logit/∂x[i, d]."""
     embeddings, gradient = question.embedding_gradient(report)
-    return (embeddings * gradient).sum(-1).cpu().numpy()
+    return Scored((embeddings * gradient).sum(-1).cpu().numpy())
 
 
 METHODS.add(
@@ -18,14 +15,15 @@ METHODS.add(
     Method(
         name="input_x_gradient",
         title="Input × gradient",
-        kind="gradient",
+        family="gradient",
+        kind="decomposition",
         formula=r"\sum_d x_{i,d}\,\frac{\partial s_y}{\partial x_{i,d}}",
         meaning="A first-order estimate of what the token's embedding adds to the target's logit.",
         caveat="A straight-line guess at a curved function: quick, but often little better than chance.",
         source="Shrikumar et al. 2017",
         unit="logit",
         signed=True,
-        passes=lambda n_tokens: 3,
+        cost=lambda trace, options: there_and_back(trace),
         run=run,
     ),
 )

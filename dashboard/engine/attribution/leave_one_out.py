@@ -1,27 +1,18 @@
 """What happens without this token: a causal measurement, one run a token."""
 
 import numpy as np
-import torch
-from jaxtyping import Float
 
-from dashboard.engine.attribution import METHODS, Method, Question
+from dashboard.engine.attribution import METHODS, Method, Options, Question, Scored, forward_passes
 from dashboard.engine.progress import Progress
-
-_TOKENS_AT_ONCE = 512
-_LARGEST_BATCH = 32
+from dashboard.engine.removal import values_of_subsets
 
 
-def run(question: Question, report: Progress) -> Float[np.ndarray, "token"]:
-    """p(target | all tokens) − p(target | all but this one), each token hidden from attention in all layers."""
+def run(question: Question, options: Options, report: Progress) -> Scored:
+    """value(all tokens) − value(all but this one), each token hidden from attention in all layers."""
     n_tokens = question.n_tokens
-    keep = ~torch.eye(n_tokens, dtype=torch.bool)  # [left out, token]
-    whole = question.value(question.logits(torch.ones(1, n_tokens, dtype=torch.bool)))
-    batch = min(_LARGEST_BATCH, max(1, _TOKENS_AT_ONCE // n_tokens))
-    without = []
-    for at in range(0, n_tokens, batch):
-        report(f"Leaving out token {at + 1} of {n_tokens}", at / n_tokens)
-        without.append(question.value(question.logits(keep[at : at + batch])))
-    return (whole - torch.cat(without)).cpu().numpy()
+    keep = np.vstack([np.ones((1, n_tokens), bool), ~np.eye(n_tokens, dtype=bool)])  # [run, token]
+    whole, *without = values_of_subsets(question, keep, "mask", report, f"Leaving out each of {n_tokens} tokens")
+    return Scored(whole - np.array(without))
 
 
 METHODS.add(
@@ -29,15 +20,16 @@ METHODS.add(
     Method(
         name="leave_one_out",
         title="Leave one out",
+        family="causal",
         kind="causal",
-        formula=r"p(y \mid x) - p(y \mid x \setminus x_i)",
+        formula=r"f_y(x) - f_y(x \setminus x_i)",
         meaning="How much the target loses when attention cannot see this token, in any layer.",
         caveat="Measured, not estimated; but it leaves out one token at a time, so two that stand in "
         "for each other both look unimportant.",
         source="Zeiler & Fergus 2014 (occlusion); Li et al. 2016 (erasure)",
-        unit="probability",
+        unit="value",
         signed=True,
-        passes=lambda n_tokens: n_tokens + 1,
+        cost=lambda trace, options: forward_passes(trace, len(trace.tokens) + 1),
         run=run,
     ),
 )

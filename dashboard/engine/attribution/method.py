@@ -1,0 +1,138 @@
+"""What an attribution method is: how it runs, what it costs, what can be chosen about it, and what is said of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from dashboard.engine.progress import Progress
+from dashboard.engine.question import Question
+from dashboard.engine.tracing import Trace
+
+Family = Literal["causal", "gradient", "attention"]
+Kind = Literal["causal", "decomposition", "descriptive"]
+
+KINDS: dict[Kind, str] = {
+    "causal": "Measured: parts of the input are changed and the model runs again.",
+    "decomposition": "Accounting: what the model computed is split into parts, by rules that are a choice.",
+    "descriptive": "Read off: a quantity inside the model, which need not be what the prediction rests on.",
+}
+
+Options = Mapping[str, str]
+"""What was chosen for each of a method's options; all of them are there."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """Something to choose about a method.
+
+    Attributes:
+        name: For the API and links.
+        title: For people.
+        choices: What there is to choose from, on a trace.
+        default: One of them.
+        meaning: What it changes, one sentence.
+    """
+
+    name: str
+    title: str
+    choices: Callable[[Trace], tuple[str, ...]]
+    default: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run is expected to take.
+
+    Attributes:
+        passes: Forward passes' worth of computation; a pass there and back counts as three.
+        bytes: Extra memory on the device, roughly.
+    """
+
+    passes: float
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Check:
+    """A number by which a result can be judged, computed with it.
+
+    Attributes:
+        name: What it is, in two or three words.
+        value: A share, 0 when all is well.
+        bound: Fine up to here; None where there is no right or wrong.
+        meaning: What it says, one sentence.
+    """
+
+    name: str
+    value: float
+    bound: float | None
+    meaning: str
+
+    @property
+    def fine(self) -> bool:
+        return self.bound is None or self.value <= self.bound
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a method found: one score for each token (NaN where it says nothing), and what to know about them."""
+
+    scores: Float[np.ndarray, "token"]
+    checks: tuple[Check, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Method:
+    """A named attribution method and what is said about it wherever it is shown.
+
+    Attributes:
+        name: For the API and links.
+        title: For people.
+        family: Where its numbers come from.
+        kind: What sort of evidence it is; see KINDS.
+        formula: LaTeX.
+        meaning: What a score says, one sentence.
+        caveat: What it cannot show, one sentence.
+        source: Where the formula comes from.
+        unit: What the scores are measured in. "value" stands for what the question measures (probability, logit …),
+            "logit" for what the task calls a logit.
+        signed: False when scores are magnitudes or shares.
+        cost: What it takes on a trace with these options.
+        run: The method itself.
+        for_target: False when the scores are the same whatever is explained.
+        options: What can be chosen.
+    """
+
+    name: str
+    title: str
+    family: Family
+    kind: Kind
+    formula: str
+    meaning: str
+    caveat: str
+    source: str
+    unit: str
+    signed: bool
+    cost: Callable[[Trace, Options], Cost]
+    run: Callable[[Question, Options, Progress], Scored]
+    for_target: bool = True
+    options: tuple[Option, ...] = ()
+
+
+def forward_passes(trace: Trace, passes: float, batch_tokens: int = 512) -> Cost:
+    """The cost of passes without a way back, at most that many tokens in a batch."""
+    config = trace.model.network.config.get_text_config()
+    tokens = max(batch_tokens, len(trace.tokens))
+    return Cost(passes, int(tokens * 16 * config.hidden_size * trace.model.network.dtype.itemsize))
+
+
+def there_and_back(trace: Trace, passes: float = 3) -> Cost:
+    """The cost of one pass there and back: every layer keeps about 32 vectors a token for the way back."""
+    config = trace.model.network.config.get_text_config()
+    kept = len(trace.tokens) * 32 * config.hidden_size * trace.model.facts.n_layers
+    return Cost(passes, int(kept * trace.model.network.dtype.itemsize))
