@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from components.checks import integers, within
 from components.register import Callback, nothing, register, triggered
@@ -30,7 +31,26 @@ class Choice:
             raise ValueError(f"a logit is a finite number; got {self.logit} for {self.label.text!r}")
 
 
-def build(choices: Sequence[Choice], *, selected: int, against: int | None = None, caption: str = "") -> bytes:
+class ChoiceBarsEvent(NamedTuple):
+    """What the reader did in this run, as the index of a choice; None means nothing.
+
+    Attributes:
+        select: the choice to explain.
+        against: the choice to compare it with; the one it is compared with already, to end the comparison.
+    """
+
+    select: int | None
+    against: int | None
+
+
+def build(
+    choices: Sequence[Choice],
+    *,
+    selected: int,
+    against: int | None = None,
+    caption: str = "",
+    contrast: bool = True,
+) -> bytes:
     """The bars as a payload, from the top in the order given.
 
     Args:
@@ -38,6 +58,7 @@ def build(choices: Sequence[Choice], *, selected: int, against: int | None = Non
         selected: index of the choice that is being explained.
         against: index of the choice it is compared with.
         caption: shown above the bars.
+        contrast: offer on each other row to compare the selected one with it.
 
     Raises:
         ValueError: no choices, or an index outside them.
@@ -51,6 +72,7 @@ def build(choices: Sequence[Choice], *, selected: int, against: int | None = Non
         "selected": within("selected choice", selected, len(choices)),
         "against": None if against is None else within("choice to compare with", against, len(choices)),
         "caption": caption,
+        "contrast": contrast,
     }
     return pack(header)
 
@@ -64,6 +86,17 @@ def read_event(key: str) -> int | None:
     return _event(triggered(key, "select"))
 
 
-def choice_bars(payload: bytes, *, key: str, on_select: Callback = nothing) -> int | None:
-    """Shows what `build` gave; returns the index of the choice clicked in this run, or None."""
-    return _event(_component(data=payload, key=key, on_select_change=on_select).get("select"))
+def read_against(key: str) -> int | None:
+    """The index of the choice to compare with, read inside an `on_against` callback.
+
+    It is the index that `build` was given if the reader clicked the comparison away: the page decides.
+    """
+    return _event(triggered(key, "against"))
+
+
+def choice_bars(
+    payload: bytes, *, key: str, on_select: Callback = nothing, on_against: Callback = nothing
+) -> ChoiceBarsEvent:
+    """Shows what `build` gave and returns what the reader did in this run."""
+    result = _component(data=payload, key=key, on_select_change=on_select, on_against_change=on_against)
+    return ChoiceBarsEvent(_event(result.get("select")), _event(result.get("against")))

@@ -112,6 +112,20 @@ function inkOn(background, theme) {
     : [255, 255, 255];
 }
 
+/** Background and ink for each of 511 steps from −1 to 1, so that thousands of tokens need no colour maths. */
+function inksOf(theme, scale, palette) {
+  return Array.from({ length: 511 }, (_, index) => {
+    const fraction = (index - 255) / 255;
+    const colour = scale === "diverging" ? diverging(theme, fraction) : sample(palette, fraction);
+    return [rgb(colour), rgb(inkOn(colour, theme))];
+  });
+}
+
+/** Which of those steps a fraction of the maximum is; beyond the ends it is the end. */
+function inkAt(fraction) {
+  return 255 + Math.round(255 * Math.min(1, Math.max(-1, fraction)));
+}
+
 function gradient(colourAt) {
   return `linear-gradient(to right, ${Array.from({ length: 33 }, (_, index) => rgb(colourAt(index / 32))).join(", ")})`;
 }

@@ -87,16 +87,19 @@ function outline(pen, theme, colour, x, y, width, height) {
 
 /** Arrow keys among items in reading order, one of which is in the tab order; returns the index to go to, or null. */
 function step(key, index, items) {
+  const placeOf = (item) => item.getBoundingClientRect();
   const line = (direction) => {
-    const { offsetTop, offsetLeft } = items[index];
+    const { top, left } = placeOf(items[index]);
     let best = null;
+    let nearest = Infinity;
     let lineTop = null;
     for (let i = index + direction; items[i]; i += direction) {
-      if (items[i].offsetTop === offsetTop) continue;
-      lineTop ??= items[i].offsetTop;
-      if (items[i].offsetTop !== lineTop) break;
-      const away = Math.abs(items[i].offsetLeft - offsetLeft);
-      if (best === null || away < Math.abs(items[best].offsetLeft - offsetLeft)) best = i;
+      const place = placeOf(items[i]);
+      if (Math.abs(place.top - top) < 2) continue;
+      lineTop ??= place.top;
+      if (Math.abs(place.top - lineTop) >= 2) break;
+      const away = Math.abs(place.left - left);
+      if (away < nearest) [best, nearest] = [i, away];
     }
     return best;
   };

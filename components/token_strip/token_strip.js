@@ -71,28 +71,17 @@ class TokenStrip {
     this.strip.replaceChildren(all);
   }
 
-  /** Background and ink for each of 511 steps from −maximum to maximum, so that 4,000 tokens need no colour maths. */
-  inks(theme) {
-    const { scale, palette } = this.header;
-    return Array.from({ length: 511 }, (_, index) => {
-      const fraction = (index - 255) / 255;
-      const colour = scale === "diverging" ? diverging(theme, fraction) : sample(palette, fraction);
-      return [rgb(colour), rgb(inkOn(colour, theme))];
-    });
-  }
-
   paint() {
     const theme = themeOf(this.strip);
-    const inks = this.inks(theme);
-    const { maximum, scale } = this.header;
+    const { maximum, scale, palette } = this.header;
+    const inks = inksOf(theme, scale, palette);
     this.items.forEach((item, index) => {
       const value = this.values.length ? this.values[index] : null;
       const missing = value !== null && Number.isNaN(value);
       item.classList.toggle("missing", missing);
       item.dataset.value = value === null ? "" : String(value);
       const coloured = value !== null && !missing;
-      const place = 255 + Math.round(255 * Math.min(1, Math.max(-1, value / maximum)));
-      [item.style.background, item.style.color] = coloured ? inks[place] : ["", ""];
+      [item.style.background, item.style.color] = coloured ? inks[inkAt(value / maximum)] : ["", ""];
       if (this.numbered) {
         const number = item.querySelector(".number");
         number.textContent = coloured ? compact(value, maximum, scale === "diverging") : "";

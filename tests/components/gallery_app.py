@@ -56,6 +56,13 @@ def on_choice() -> None:
     events.append(f"choice {state.choice}")
 
 
+def on_against() -> None:
+    """Keeps what the choice is compared with; the same again ends the comparison."""
+    against = choice_bars.read_against("bars")
+    state.against = None if against == state.get("against", 1) else against
+    events.append(f"against {against}")
+
+
 def on_token() -> None:
     """Keeps the token."""
     state.token = token_strip.read_event("strip")
@@ -83,6 +90,8 @@ with right:
     if (head := head_map.head_map(payload, key="heads")) is not None:
         events.append(f"head {head}")
     choices = [Choice(label, p, 10 * p) for label, p in zip(TOKENS, (0.773, 0.065, 0.012, 0.001), strict=False)]
-    payload = choice_bars.build(choices, selected=state.get("choice", 0), against=1, caption="Next token")
-    choice_bars.choice_bars(payload, key="bars", on_select=on_choice)
+    payload = choice_bars.build(
+        choices, selected=state.get("choice", 0), against=state.get("against", 1), caption="Next token"
+    )
+    choice_bars.choice_bars(payload, key="bars", on_select=on_choice, on_against=on_against)
 st.text("events: " + ", ".join(events))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -161,6 +162,50 @@ def test_choices_show_per_cent_and_can_be_chosen(page: sync_api.Page) -> None:
     page.keyboard.press("Enter")
     events(page, "choice 2, choice 1")
     sync_api.expect(bars.locator("[aria-selected=true]")).to_have_attribute("data-index", "1")
+
+
+def test_a_chip_chooses_what_to_compare_with(page: sync_api.Page) -> None:
+    chips = page.get_by_test_id("choice-bars-against").get_by_role("button")
+    # The selected row offers none; a hidden button is not among the roles.
+    sync_api.expect(chips).to_have_count(3)
+    pressed = page.get_by_test_id("choice-bars-against").locator("[aria-pressed=true]")
+    sync_api.expect(pressed).to_have_text("versus")
+    sync_api.expect(pressed).to_have_attribute("data-index", "1")
+    chips.nth(1).click()
+    events(page, "against 2")
+    sync_api.expect(pressed).to_have_attribute("data-index", "2")
+    option = page.get_by_test_id("choice-bars").get_by_role("option").nth(2)
+    sync_api.expect(option).to_have_attribute("aria-label", re.compile("compared with$"))
+    pressed.click()
+    events(page, "against 2, against 2")
+    sync_api.expect(pressed).to_have_count(0)
+
+
+def test_shift_click_and_a_key_compare_too(page: sync_api.Page) -> None:
+    options = page.get_by_test_id("choice-bars").get_by_role("option")
+    pressed = page.get_by_test_id("choice-bars-against").locator("[aria-pressed=true]")
+    options.nth(3).click(modifiers=["Shift"])
+    events(page, "against 3")
+    sync_api.expect(pressed).to_have_attribute("data-index", "3")
+    sync_api.expect(options.nth(0)).to_have_attribute("aria-selected", "true")
+    options.nth(0).focus()
+    page.keyboard.press("v")  # a choice is not compared with itself
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("v")
+    events(page, "against 3, against 2")
+    sync_api.expect(pressed).to_have_attribute("data-index", "2")
+
+
+def test_each_chip_is_beside_its_row(page: sync_api.Page) -> None:
+    for index in range(1, 4):
+        row = page.get_by_test_id("choice-bars").locator(f"[data-index='{index}']").bounding_box()
+        chip = page.get_by_test_id("choice-bars-against").locator(f"[data-index='{index}']").bounding_box()
+        assert row
+        assert chip
+        assert chip["y"] + chip["height"] / 2 == pytest.approx(row["y"] + row["height"] / 2, abs=0.5)
+        assert row["x"] <= chip["x"]
+        assert chip["x"] + chip["width"] <= row["x"] + row["width"]
 
 
 @pytest.mark.parametrize("width", [480, 900])

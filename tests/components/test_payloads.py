@@ -144,7 +144,8 @@ def test_choice_bars_keep_order_and_numbers() -> None:
     choices = [Choice(WORDS[2], 0.773, 18.4), Choice(WORDS[0], 0.1, -3.0)]
     header, payload = unpack(choice_bars.build(choices, selected=1, against=0, caption="Next token"))
     assert (header["probabilities"], header["logits"], payload) == ([0.773, 0.1], [18.4, -3.0], b"")
-    assert (header["selected"], header["against"]) == (1, 0)
+    assert (header["selected"], header["against"], header["contrast"]) == (1, 0, True)
+    assert not unpack(choice_bars.build(choices, selected=1, contrast=False))[0]["contrast"]
 
 
 def test_choice_bars_refuse() -> None:
@@ -152,6 +153,8 @@ def test_choice_bars_refuse() -> None:
         choice_bars.build([], selected=0)
     with pytest.raises(ValueError, match="selected choice"):
         choice_bars.build([Choice(WORDS[0], 0.5, 0.0)], selected=1)
+    with pytest.raises(ValueError, match="choice to compare with"):
+        choice_bars.build([Choice(WORDS[0], 0.5, 0.0)], selected=0, against=1)
     with pytest.raises(ValueError, match="probability"):
         Choice(WORDS[0], 1.2, 0.0)
     with pytest.raises(ValueError, match="logit"):
