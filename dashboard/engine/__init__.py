@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dashboard.engine.attribution import METHODS, Attribution, attribute
     from dashboard.engine.catalog import MODELS
     from dashboard.engine.errors import Cancelled, EngineError
+    from dashboard.engine.generation import Generation, generate
     from dashboard.engine.head_scores import HEAD_SCORES
     from dashboard.engine.heat_maps import HeatMap
     from dashboard.engine.importance import head_importance
@@ -39,6 +40,8 @@ _HOME = {
     "Token": "tokens",
     "Prediction": "tasks",
     "Choice": "tasks",
+    "generate": "generation",
+    "Generation": "generation",
     "HeatMap": "heat_maps",
     "attribute": "attribution",
     "Attribution": "attribution",
@@ -67,6 +70,7 @@ __all__ = [
     "Choice",
     "EngineError",
     "Facts",
+    "Generation",
     "HeatMap",
     "LoadedModel",
     "Prediction",
@@ -76,6 +80,7 @@ __all__ = [
     "Trace",
     "Verification",
     "attribute",
+    "generate",
     "head_importance",
     "head_similarity",
     "induction_probe",
