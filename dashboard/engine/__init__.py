@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dashboard.engine.induction import induction_probe
     from dashboard.engine.loading import Facts, LoadedModel, load_model
     from dashboard.engine.patterns import PATTERNS, name_patterns
+    from dashboard.engine.segments import join_sentences, sentence_of
     from dashboard.engine.similarity import Similarity, head_similarity, pair_similarity, row_correlation
     from dashboard.engine.tasks import Choice, Prediction
     from dashboard.engine.tokens import Token
@@ -40,6 +41,8 @@ _HOME = {
     "Token": "tokens",
     "Prediction": "tasks",
     "Choice": "tasks",
+    "sentence_of": "segments",
+    "join_sentences": "segments",
     "generate": "generation",
     "Generation": "generation",
     "HeatMap": "heat_maps",
@@ -84,10 +87,12 @@ __all__ = [
     "head_importance",
     "head_similarity",
     "induction_probe",
+    "join_sentences",
     "load_model",
     "name_patterns",
     "pair_similarity",
     "row_correlation",
+    "sentence_of",
     "trace",
 ]
 
