@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dashboard.engine.attribution import METHODS, Attribution, attribute
     from dashboard.engine.catalog import MODELS
+    from dashboard.engine.datasets import Row, read_texts
     from dashboard.engine.errors import Cancelled, EngineError
     from dashboard.engine.generation import Generation, generate
     from dashboard.engine.head_scores import HEAD_SCORES
@@ -45,6 +46,8 @@ _HOME = {
     "join_sentences": "segments",
     "generate": "generation",
     "Generation": "generation",
+    "read_texts": "datasets",
+    "Row": "datasets",
     "HeatMap": "heat_maps",
     "attribute": "attribution",
     "Attribution": "attribution",
@@ -77,6 +80,7 @@ __all__ = [
     "HeatMap",
     "LoadedModel",
     "Prediction",
+    "Row",
     "Similarity",
     "Site",
     "Token",
@@ -91,6 +95,7 @@ __all__ = [
     "load_model",
     "name_patterns",
     "pair_similarity",
+    "read_texts",
     "row_correlation",
     "sentence_of",
     "trace",
