@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dashboard.engine.attribution import METHODS, Attribution, attribute
     from dashboard.engine.catalog import MODELS
+    from dashboard.engine.datasets import Row, read_texts
     from dashboard.engine.errors import Cancelled, EngineError
+    from dashboard.engine.generation import Generation, generate
     from dashboard.engine.head_scores import HEAD_SCORES
     from dashboard.engine.heat_maps import HeatMap
     from dashboard.engine.importance import head_importance
     from dashboard.engine.induction import induction_probe
     from dashboard.engine.loading import Facts, LoadedModel, load_model
     from dashboard.engine.patterns import PATTERNS, name_patterns
+    from dashboard.engine.segments import join_sentences, sentence_of
     from dashboard.engine.similarity import Similarity, head_similarity, pair_similarity, row_correlation
     from dashboard.engine.tasks import Choice, Prediction
     from dashboard.engine.tokens import Token
@@ -39,6 +42,12 @@ _HOME = {
     "Token": "tokens",
     "Prediction": "tasks",
     "Choice": "tasks",
+    "sentence_of": "segments",
+    "join_sentences": "segments",
+    "generate": "generation",
+    "Generation": "generation",
+    "read_texts": "datasets",
+    "Row": "datasets",
     "HeatMap": "heat_maps",
     "attribute": "attribution",
     "Attribution": "attribution",
@@ -67,22 +76,28 @@ __all__ = [
     "Choice",
     "EngineError",
     "Facts",
+    "Generation",
     "HeatMap",
     "LoadedModel",
     "Prediction",
+    "Row",
     "Similarity",
     "Site",
     "Token",
     "Trace",
     "Verification",
     "attribute",
+    "generate",
     "head_importance",
     "head_similarity",
     "induction_probe",
+    "join_sentences",
     "load_model",
     "name_patterns",
     "pair_similarity",
+    "read_texts",
     "row_correlation",
+    "sentence_of",
     "trace",
 ]
 
