@@ -5,11 +5,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from jaxtyping import Int
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from dashboard.engine.capture import watching
-from dashboard.engine.errors import InvalidInput
+from dashboard.engine.devices import stop_before_memory_ends
+from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.loading import LoadedModel
 
 
@@ -74,3 +76,50 @@ def forward(
         options["output_attentions"] = True
     with nullcontext() if on_layer is None else watching(on_layer):
         return model.network(**inputs, **options)
+
+
+@dataclass(frozen=True)
+class ReadGradient:
+    """One layer's own attention weights, and a number's gradient there."""
+
+    weights: Float[Tensor, "head query key"]
+    gradient: Float[Tensor, "head query key"]
+
+
+def attention_gradients(
+    model: LoadedModel, inputs: dict[str, Any], number: Callable[[Any], Float[Tensor, ""]]
+) -> tuple[ReadGradient, ...]:
+    """What models that are read by eager attend to, and the gradient of a number with respect to it.
+
+    Args:
+        model: One that gives its attention by itself.
+        inputs: Tensors by the names of the network's arguments.
+        number: From the network's outputs to what is differentiated.
+
+    Raises:
+        Unsupported: The weights that the model gives are copies, on which its outputs do not depend.
+        OutOfMemory: The device could not hold the way back.
+    """
+    network = model.network
+
+    def start(module: Any, given: Any, embeddings: Tensor) -> Tensor:
+        return embeddings.detach().requires_grad_()
+
+    with model.running(), torch.enable_grad(), stop_before_memory_ends(network):
+        if "inputs_embeds" in inputs:
+            inputs = {**inputs, "inputs_embeds": inputs["inputs_embeds"].detach().clone().requires_grad_()}
+        hook = network.get_input_embeddings().register_forward_hook(start)
+        try:
+            outputs = forward(model, inputs, attentions=True)
+        finally:
+            hook.remove()
+        found = torch.autograd.grad(number(outputs), outputs.attentions, allow_unused=True)
+    if any(gradient is None for gradient in found):
+        raise Unsupported(
+            f"{model.title} does not compute with the very attention weights that it gives, so they have no gradient.",
+            "Choose a method without gradients of the attention.",
+        )
+    return tuple(
+        ReadGradient(weights[0].detach().float(), gradient[0].float())
+        for weights, gradient in zip(outputs.attentions, found, strict=True)
+    )
