@@ -5,15 +5,19 @@ A product of T×T matrices is never needed for one row of it: the row starts as 
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from dashboard.engine.attention import Layer, row_blocks
+from dashboard.engine.attribution.method import Check
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.progress import Progress
 from dashboard.engine.question import Question
 from dashboard.engine.tracing import Trace
+
+_MUCH = 0.5
 
 RowsOf = Callable[[slice], Float[Tensor, "row key"]]
 """Gives some rows of a token × token matrix."""
@@ -25,7 +29,7 @@ def times(
     numbers_per_row: int,
     told: Callable[[float], None] = lambda fraction: None,
 ) -> Float[Tensor, "token"]:
-    """vector · matrix. Rows that the vector does not ask for are not computed.
+    """Vector · matrix. Rows that the vector does not ask for are not computed.
 
     Args:
         vector: One number a row.
@@ -70,11 +74,24 @@ def reading_passes(trace: Trace) -> float:
     return 0 if trace.prediction.position is not None else 3
 
 
-def reading_notes(question: Question) -> tuple[str, ...]:
-    """What must be said where the prediction has no place of its own."""
-    if question.trace.prediction.position is not None:
+def notes_on_the_way(question: Question) -> tuple[str, ...]:
+    """What must be said about where the following starts and what it passes over."""
+    trace, notes = question.trace, []
+    if trace.prediction.position is None:
+        notes.append(
+            "The prediction is made for the whole text: attention is read at the tokens through which the gradient "
+            "reaches the last layer, each in proportion to its length there."
+        )
+    missing = sum(layer is None for layer in trace.layers["self"])
+    if missing:
+        notes.append(f"{missing} of {len(trace.layers['self'])} layers have no softmax attention and are passed over.")
+    return tuple(notes)
+
+
+def resting(scores: Float[np.ndarray, "token"]) -> tuple[Check, ...]:
+    """A check, with a note in it, where more than half of the shares end at the first token."""
+    first = float(scores[0]) / max(float(scores.sum()), 1e-30)
+    if first <= _MUCH or len(scores) == 1:
         return ()
-    return (
-        "The prediction is made for the whole text: attention is read at the tokens through which the gradient "
-        "reaches the last layer, each in proportion to its length there.",
-    )
+    meaning = f"It puts {first:.0%} on the first token: it shows where attention rests, not what is used."
+    return (Check("on the first token", first, _MUCH, meaning),)

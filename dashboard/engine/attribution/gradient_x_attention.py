@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dashboard.engine.attention import Layer, RebuiltLayer
 from dashboard.engine.attribution import METHODS, Method, Options, Question, Scored, there_and_back
-from dashboard.engine.following import RowsOf, present_layers, reading_notes, reading_passes, start, times
+from dashboard.engine.following import RowsOf, notes_on_the_way, present_layers, reading_passes, start, times
 from dashboard.engine.progress import Progress, part_of
 from dashboard.engine.question import ContextGradient
 
@@ -41,7 +41,8 @@ def _steps(question: Question, progress: Progress) -> list[tuple[Layer, RowsOf]]
     found: list[tuple[Layer, RowsOf]] = []
     for index, layer in layers:
         context = contexts[index]
-        assert isinstance(layer, RebuiltLayer) and context is not None  # both come from the same layers
+        assert isinstance(layer, RebuiltLayer)  # the model captures …
+        assert context is not None  # … and the layer has attention
         found.append((layer, _captured(layer, context)))
     return found
 
@@ -58,7 +59,7 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
                 report("Following attention back", 0.8 + 0.2 * (n_done + fraction) / len(steps))
 
             relevance = relevance + times(relevance, rows_of, 2 * layer.n_heads * layer.n_keys, told)
-    return Scored((relevance - reading).cpu().numpy(), notes=reading_notes(question))
+    return Scored((relevance - reading).cpu().numpy(), notes=notes_on_the_way(question))
 
 
 METHODS.add(

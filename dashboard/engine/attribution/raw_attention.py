@@ -3,7 +3,7 @@
 import torch
 
 from dashboard.engine.attribution import METHODS, Cost, Method, Option, Options, Question, Scored
-from dashboard.engine.following import layer_choices, present_layers, reading_notes, reading_passes, start, times
+from dashboard.engine.following import layer_choices, notes_on_the_way, present_layers, reading_passes, start, times
 from dashboard.engine.progress import Progress, part_of
 from dashboard.engine.tracing import Trace
 
@@ -13,7 +13,7 @@ def _head_choices(trace: Trace) -> tuple[str, ...]:
 
 
 def run(question: Question, options: Options, report: Progress) -> Scored:
-    """mean over the chosen layers and heads of Σ_q reading[q] · A[q, k]."""
+    """Mean over the chosen layers and heads of Σ_q reading[q] · A[q, k]."""
     trace = question.trace
     chosen = [
         (index, layer)
@@ -33,7 +33,7 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
             heads = slice(head, head + 1)
         n_heads = len(range(*heads.indices(layer.n_heads)))
         total += times(reading, lambda rows: layer.weights(heads, rows).mean(0), n_heads * layer.n_keys)  # noqa: B023
-    return Scored((total / len(chosen)).cpu().numpy(), notes=reading_notes(question))
+    return Scored((total / len(chosen)).cpu().numpy(), notes=notes_on_the_way(question))
 
 
 METHODS.add(

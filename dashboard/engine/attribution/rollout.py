@@ -2,11 +2,9 @@
 
 import torch
 
-from dashboard.engine.attribution import METHODS, Check, Cost, Method, Options, Question, Scored
-from dashboard.engine.following import present_layers, reading_notes, reading_passes, start, times
+from dashboard.engine.attribution import METHODS, Cost, Method, Options, Question, Scored
+from dashboard.engine.following import notes_on_the_way, present_layers, reading_passes, resting, start, times
 from dashboard.engine.progress import Progress, part_of
-
-_MUCH = 0.5
 
 
 @torch.no_grad()
@@ -27,13 +25,8 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
         )
         relevance = (moved + relevance) / 2
     scores = relevance.cpu().numpy()
-    first = float(scores[0] / max(float(scores.sum()), 1e-30))
-    checks, notes = (), reading_notes(question)
-    if first > _MUCH:
-        meaning = f"It puts {first:.0%} on the first token: it shows where attention rests, not what is used."
-        checks = (Check("on the first token", first, _MUCH, meaning),)
-        notes = (*notes, meaning)
-    return Scored(scores, checks, notes)
+    checks = resting(scores)
+    return Scored(scores, checks, (*notes_on_the_way(question), *(check.meaning for check in checks)))
 
 
 METHODS.add(
