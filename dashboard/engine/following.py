@@ -71,7 +71,7 @@ def layer_choices(trace: Trace) -> tuple[str, ...]:
 
 def reading_passes(trace: Trace) -> float:
     """Passes needed to learn where the prediction is read: there and back, unless it has a place of its own."""
-    return 0 if trace.prediction.position is not None else 3
+    return 0.0 if trace.prediction.position is not None else 3.0
 
 
 def notes_on_the_way(question: Question) -> tuple[str, ...]:

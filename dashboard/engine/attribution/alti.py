@@ -28,7 +28,7 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
     wired = wiring(model)
     for wires in wired.present:
         wires.joined()  # before anything long
-    relevance = start(question, part_of(report, 0, 0.2))
+    relevance = start(question, part_of(report, 0.0, 0.2))
     there = part_of(report, 0.2, 0.3)
     with (
         model.running(),

@@ -82,7 +82,7 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
     trace, model = question.trace, question.trace.model
     wired = wiring(model)
     position, norm = _fit(question, wired)
-    end = _run_to_the_end(question, wired, position, norm, part_of(report, 0, 0.1))
+    end = _run_to_the_end(question, wired, position, norm, part_of(report, 0.0, 0.1))
     scores, errors = torch.zeros(question.n_tokens, device=model.device), []
     layers = list(zip(rebuilt_layers(trace), wired.present, end.streams, strict=True))
     for n_done, (layer, wires, around) in enumerate(reversed(layers)):

@@ -49,8 +49,8 @@ def _steps(question: Question, progress: Progress) -> list[tuple[Layer, RowsOf]]
 
 def run(question: Question, options: Options, report: Progress) -> Scored:
     """The reading row of R − I, where R ← R + Ā R from the bottom layer up; as r ← r + r Ā from the top down."""
-    reading = start(question, part_of(report, 0, 0.4))
-    steps = _steps(question, part_of(report, 0.4 if reading_passes(question.trace) else 0, 0.8))
+    reading = start(question, part_of(report, 0.0, 0.4))
+    steps = _steps(question, part_of(report, 0.4 if reading_passes(question.trace) else 0.0, 0.8))
     relevance = reading
     with torch.no_grad():
         for n_done, (layer, rows_of) in enumerate(reversed(steps)):
@@ -78,7 +78,7 @@ METHODS.add(
         source="Chefer et al. 2021 (generic attention-model explainability), equations 5 and 6",
         unit="relevance",
         signed=False,
-        cost=lambda trace, options: there_and_back(trace, 4 + reading_passes(trace)),
+        cost=lambda trace, options: there_and_back(trace, 4.0 + reading_passes(trace)),
         run=run,
     ),
 )

@@ -22,7 +22,7 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
         # Layers need not have equally many heads: the mean is over those that have this one.
         and (options["head"] == "mean" or options["layer"] != "mean" or int(options["head"]) < layer.n_heads)
     ]
-    reading = start(question, part_of(report, 0, 0.5))
+    reading = start(question, part_of(report, 0.0, 0.5))
     total = torch.zeros_like(reading)
     for n_done, (index, layer) in enumerate(chosen):
         report("Reading the attention", 0.5 + 0.5 * n_done / len(chosen))

@@ -11,7 +11,7 @@ from dashboard.engine.progress import Progress, part_of
 def run(question: Question, options: Options, report: Progress) -> Scored:
     """The reading row of Ã_L ⋯ Ã_1 with Ã = ½ mean_h A + ½ I; each step a vector times a matrix."""
     layers = present_layers(question.trace)
-    relevance = start(question, part_of(report, 0, 0.5))
+    relevance = start(question, part_of(report, 0.0, 0.5))
     for n_done, (_, layer) in enumerate(reversed(layers)):
 
         def told(fraction: float, n_done: int = n_done) -> None:

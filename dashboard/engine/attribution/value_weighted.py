@@ -27,7 +27,7 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
     """Mean over the chosen layers of Σ_q reading[q] · ‖Σ_h A[h, q, k] v_k W_O^h‖ over the chosen heads."""
     trace = question.trace
     present = wiring(trace.model).present
-    reading = start(question, part_of(report, 0, 0.5))
+    reading = start(question, part_of(report, 0.0, 0.5))
     one_head = None if options["head"] == "all" else int(options["head"])
     splits = []
     for layer, wired in zip(rebuilt_layers(trace), present, strict=True):

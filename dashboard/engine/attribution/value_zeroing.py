@@ -86,7 +86,7 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
     """The reading row of C_L ⋯ C_1, each row-normalised; no identity is added, the residual stream is in it already."""
     trace, model = question.trace, question.trace.model
     wired = wiring(model)
-    relevance = start(question, part_of(report, 0, 0.1))
+    relevance = start(question, part_of(report, 0.0, 0.1))
     there = part_of(report, 0.1, 0.15)
     with (
         model.running(),
