@@ -30,10 +30,11 @@ STREAMS = {
 
 
 def traced(name: str, folder: Path, device: str) -> tuple[Trace, Any, oracle.Network]:
-    """A tiny model's trace, its twin in float64, and where the twin keeps its parts."""
+    """A tiny model's trace, its twin in float64 where its experts allow it, and where it keeps its parts."""
     model = load_model(str(make_folder(name, folder)), device=device, dtype="float32")
     found = trace(model, TEXT + (" [MASK]" if model.task.kind == "masked token" else ""))
-    twin = eager.load(model.name, model.task.auto_class, device, torch.float64)
+    dtype = torch.float32 if "gpt_oss" in name else torch.float64
+    twin = eager.load(model.name, model.task.auto_class, device, dtype).requires_grad_(False)
     return found, twin, oracle.NETWORKS[name]
 
 

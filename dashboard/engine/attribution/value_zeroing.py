@@ -56,11 +56,11 @@ def _keeping_calls(wired: Wiring) -> Iterator[list[_BlockCall]]:
             hook.remove()
 
 
-def cosine_distance(
-    first: Float[Tensor, "*rest hidden"], second: Float[Tensor, "*rest hidden"]
-) -> Float[Tensor, "*rest"]:
+def _cosine_distance(
+    changed: Float[Tensor, "batch token hidden"], original: Float[Tensor, "token hidden"]
+) -> Float[Tensor, "batch token"]:
     """1 − cos, as half the squared distance of the directions: exact where it is tiny."""
-    directions = [v.float() / v.float().norm(dim=-1, keepdim=True).clamp_min(1e-30) for v in (first, second)]
+    directions = [v.float() / v.float().norm(dim=-1, keepdim=True).clamp_min(1e-30) for v in (changed, original)]
     return (directions[0] - directions[1]).square().sum(-1) / 2
 
 
@@ -75,7 +75,7 @@ def _moved(
     for tokens in torch.arange(n_tokens, device=relevance.device).split(batch):
         report(f"Running each layer without each of {n_tokens} tokens' values", float(tokens[0]) / n_tokens)
         with model.running(), silencing(tokens):
-            found[:, tokens] = cosine_distance(call.again(len(tokens)), call.output[None]).T
+            found[:, tokens] = _cosine_distance(call.again(len(tokens)), call.output).T
     found *= layer.visible(slice(0, n_tokens))  # a row that does not see the token cannot turn: the rest is rounding
     sums = found.sum(1, keepdim=True)
     alone = torch.eye(n_tokens, device=found.device)  # rows that nothing turns keep to themselves
