@@ -55,7 +55,8 @@ class Contributions:
         for keys, raw in self.split.blocks(rows):
             total += raw.sum(0)
             parts = self._through(raw, rows)  # [key, row, hidden]
-            own = torch.arange(max(keys.start, rows.start), min(keys.stop, rows.start + n_rows), device=parts.device)
+            first, last = max(keys.start, rows.start), min(keys.stop, rows.start + n_rows)
+            own = torch.arange(first, max(first, last), device=parts.device)  # none where the blocks do not meet
             parts[own - keys.start, own - rows.start] += self._own[own]
             left[:, keys] = parts.sub_(state).abs_().sum(-1).T
         self._compare(total, rows)

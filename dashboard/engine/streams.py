@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dashboard.engine import attention
 from dashboard.engine.attention import RebuiltLayer, row_blocks
 from dashboard.engine.tracing import Trace
 from dashboard.engine.watched import tensors
@@ -73,7 +74,7 @@ class SplitAttention:
     @property
     def numbers_per_row(self) -> int:
         """For `following.times`: at most ROWS_AT_ONCE rows together, fewer where their weights are many."""
-        return max(self.layer.n_heads * self.layer.n_keys, 4_000_000 // ROWS_AT_ONCE)
+        return max(self.layer.n_heads * self.layer.n_keys, attention.BLOCK_WEIGHTS // ROWS_AT_ONCE)
 
     @torch.no_grad()
     def blocks(

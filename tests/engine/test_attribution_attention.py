@@ -11,7 +11,7 @@ from oracles import eager
 from tiny import TEXT, make_folder
 
 from dashboard import bench
-from dashboard.engine import METHODS, Cancelled, LoadedModel, Trace, attribute, load_model, store, trace
+from dashboard.engine import METHODS, Cancelled, LoadedModel, Trace, attention, attribute, load_model, store, trace
 from dashboard.engine.attribution import ask, chosen_options
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.progress import silent
@@ -189,6 +189,18 @@ def test_gradient_x_attention_needs_no_map_of_all_heads_at_2048_tokens(device: s
     assert np.isfinite(result.scores).all()
     assert result.scores.max() > 0
     assert peak.megabytes < 4000
+
+
+@pytest.mark.parametrize("name", ["llama", "mistral (sliding window)", "bert for masked tokens", "gemma2 (soft cap)"])
+def test_small_blocks_change_nothing(name: str, tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long texts are worked through in blocks of rows and keys; here a few numbers fill a block."""
+    found, _ = traced(name, tmp_path, device)
+    methods = [method for method in FOLLOWING if method != "alti_logit" or "bert" not in name]
+    whole = {method: attribute(found, method).scores for method in methods}
+    for numbers in (200, 700):
+        monkeypatch.setattr(attention, "BLOCK_WEIGHTS", numbers)
+        for method in methods:
+            np.testing.assert_allclose(attribute(found, method).scores, whole[method], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("method", FOLLOWING)
