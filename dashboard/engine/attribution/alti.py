@@ -12,7 +12,7 @@ from dashboard.engine.tracing import Trace
 from dashboard.engine.wiring import wiring
 
 COST_OF_A_TOKEN = 1 / 60
-"""Passes' worth of comparing one token's parts with all others; measured on a 135M-parameter decoder."""
+"""Passes' worth of comparing one token's parts with all others: 1/40 to 1/100 on a 135M-parameter decoder."""
 
 
 def cost(trace: Trace, options: Options) -> Cost:

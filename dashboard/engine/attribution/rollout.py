@@ -45,7 +45,7 @@ METHODS.add(
         source="Abnar & Zuidema 2020",
         unit="share of attention",
         signed=False,
-        cost=lambda trace, options: Cost(1 + reading_passes(trace), 64 * 2**20),
+        cost=lambda trace, options: Cost(0.2 + reading_passes(trace), 64 * 2**20),
         run=run,
         for_target=False,
     ),
