@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -80,6 +80,7 @@ class Recorder:
 _recorder: ContextVar[Recorder | None] = ContextVar("attention_dashboard_recorder", default=None)
 _contexts: ContextVar["list[Context] | None"] = ContextVar("attention_dashboard_contexts", default=None)
 _watcher: ContextVar[Iterator[None] | None] = ContextVar("attention_dashboard_watcher", default=None)
+_silenced: ContextVar[Tensor | None] = ContextVar("attention_dashboard_silenced", default=None)
 
 
 @contextmanager
@@ -104,6 +105,8 @@ class Context:
 
     values: Float[Tensor, "batch query head dim"]
     layer_index: int | None
+    module: nn.Module
+    """Which module of the network asked for attention."""
 
 
 @contextmanager
@@ -118,6 +121,19 @@ def keeping_contexts() -> Iterator[list[Context]]:
         yield kept
     finally:
         _contexts.reset(token)
+
+
+@contextmanager
+def silencing(tokens: Int[Tensor, "batch"]) -> Iterator[None]:
+    """Within this block, and this thread, one token's value vectors are zero in each text of the batch.
+
+    Attention still goes there; it finds nothing.
+    """
+    token = _silenced.set(tokens)
+    try:
+        yield
+    finally:
+        _silenced.reset(token)
 
 
 @contextmanager
@@ -162,6 +178,10 @@ def attention_forward(
         next(watcher)
     if recorder is not None and recorder.flatten:
         query = query * 0
+    silenced = _silenced.get()
+    if silenced is not None:
+        value = value.clone()
+        value[torch.arange(len(silenced), device=value.device), :, silenced] = 0
     causal = is_causal if is_causal is not None else getattr(module, "is_causal", True)
     causal = bool(causal) and attention_mask is None and query.shape[2] > 1
     if _needs_own_eager(query, value, extras):
@@ -176,7 +196,7 @@ def attention_forward(
         )
     contexts = _contexts.get()
     if contexts is not None:
-        contexts.append(Context(output.requires_grad_(), getattr(module, "layer_idx", None)))
+        contexts.append(Context(output.requires_grad_(), getattr(module, "layer_idx", None), module))
     if recorder is not None:
         _record(recorder, module, query, key, value, attention_mask, scaling, causal, extras, output)
     return output, None

@@ -8,3 +8,12 @@ Progress = Callable[[str, float | None], None]
 
 def silent(message: str, fraction: float | None) -> None:
     """A progress callback that shows nothing."""
+
+
+def part_of(progress: Progress, start: float, stop: float) -> Progress:
+    """Progress of one step of a longer work: its 0 to 1 is told as `start` to `stop`."""
+
+    def tell(message: str, fraction: float | None) -> None:
+        progress(message, None if fraction is None else start + (stop - start) * fraction)
+
+    return tell

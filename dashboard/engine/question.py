@@ -14,7 +14,7 @@ from dashboard.engine.attention import placed
 from dashboard.engine.capture import keeping_contexts
 from dashboard.engine.devices import stop_before_memory_ends
 from dashboard.engine.errors import Unsupported
-from dashboard.engine.passes import forward
+from dashboard.engine.passes import ReadGradient, attention_gradients, forward
 from dashboard.engine.progress import Progress
 from dashboard.engine.tasks import Choice
 from dashboard.engine.tracing import Trace, run_layers
@@ -87,6 +87,11 @@ class Question:
         Positions stay: tokens are hidden from attention, not deleted.
         """
         return self._run(dict(self.trace.encoded.inputs), keep)
+
+    def whole(self, on_layer: Callable[[int], None] | None = None) -> Float[Tensor, "1 choice"]:
+        """Logits of all choices on the input as it is; gradients flow if enabled."""
+        everything = torch.ones(1, self.n_tokens, dtype=torch.bool)
+        return self._run(dict(self.trace.encoded.inputs), everything, on_layer)
 
     def from_embeddings(
         self,
@@ -179,8 +184,7 @@ class Question:
             stop_before_memory_ends(model.network),
             keeping_contexts() as contexts,
         ):
-            everything = torch.ones(1, self.n_tokens, dtype=torch.bool)
-            objective = self.objective(self._run(dict(self.trace.encoded.inputs), everything, there))[0]
+            objective = self.objective(self.whole(there))[0]
             n_done = itertools.count(1)
             for context in contexts:
                 context.values.register_hook(lambda gradient: back(next(n_done)))
@@ -195,18 +199,29 @@ class Question:
         ]
         return placed(found, [context.layer_index for context in contexts], model.facts.n_layers)
 
+    def attention_gradients(self) -> tuple[ReadGradient, ...]:
+        """For models that are read by eager: each layer's weights and the objective's gradient there."""
+        trace = self.trace
+        ones = torch.ones(1, self.n_tokens, dtype=torch.long, device=trace.model.device)
+        return attention_gradients(
+            trace.model, dict(trace.encoded.inputs), lambda outputs: self.objective(trace.readout(outputs, ones))[0]
+        )
+
     def reading(self, progress: Progress) -> Float[np.ndarray, "token"]:
         """Where the prediction is read from the last layer's attention, as shares that sum to 1.
 
         All of it at the predicting position where there is one. Otherwise (a class read at [CLS], a mean over tokens)
-        in proportion to the length of the objective's gradient at each query's context. Methods that follow attention
-        back through the layers start from here.
+        in proportion to the length of the objective's gradient at each query's context (at its row of weights, for
+        models that are read by eager). Methods that follow attention back through the layers start from here.
         """
         position = self.trace.prediction.position
         if position is not None:
             return np.eye(self.n_tokens, dtype=np.float32)[position]
-        last = [context for context in self.context_gradients(progress) if context is not None][-1]
-        lengths = last.gradient.flatten(1).norm(dim=-1)
+        if self.trace.model.captures:
+            last = [context for context in self.context_gradients(progress) if context is not None][-1]
+            lengths = last.gradient.flatten(1).norm(dim=-1)
+        else:
+            lengths = self.attention_gradients()[-1].gradient.transpose(0, 1).flatten(1).norm(dim=-1)
         return (lengths / lengths.sum().clamp_min(1e-30)).cpu().numpy()
 
     @torch.no_grad()

@@ -1,0 +1,83 @@
+"""What goes into and out of every module of a network during a pass, and which attention ran inside."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+
+@dataclass(eq=False)
+class Call:
+    """One call of one module.
+
+    Attributes:
+        module: Which.
+        given: The first tensor of floats that it was given, as it was then.
+        n_tensors: How many tensors of floats it was given.
+        first: How many attentions had run when it began.
+        start: When it began, counted in events.
+        last: How many attentions had run when it ended.
+        end: When it ended.
+        result: The first tensor of floats that it gave back.
+    """
+
+    module: nn.Module
+    given: Tensor | None
+    n_tensors: int
+    first: int
+    start: int
+    last: int = -1
+    end: int = -1
+    result: Tensor | None = None
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """All tensors of floats in arguments or results, in order."""
+    if isinstance(value, Tensor):
+        if value.is_floating_point():
+            yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from tensors(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from tensors(item)
+
+
+@contextmanager
+def watched_calls(network: nn.Module, contexts: Sequence[Any]) -> Iterator[list[Call]]:
+    """Within this block, all calls of all modules, in the order in which they begin. For short probes: it copies.
+
+    Args:
+        network: Whose modules.
+        contexts: A list that grows by one with each attention.
+    """
+    calls: list[Call] = []
+    running: list[Call] = []
+    clock = itertools.count()
+
+    def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        given = [*tensors(args), *tensors(kwargs)]
+        first = given[0].detach().clone() if given else None
+        call = Call(module, first, len(given), len(contexts), next(clock))
+        calls.append(call)
+        running.append(call)
+
+    def after(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        call = running.pop()
+        call.last, call.end = len(contexts), next(clock)
+        first = next(tensors(result), None)
+        call.result = None if first is None else first.detach().clone()
+
+    hooks = [
+        *(module.register_forward_pre_hook(before, with_kwargs=True) for module in network.modules()),
+        *(module.register_forward_hook(after, with_kwargs=True) for module in network.modules()),
+    ]
+    try:
+        yield calls
+    finally:
+        for hook in hooks:
+            hook.remove()
