@@ -87,7 +87,7 @@ def _run(question: Question, keep: Bool[Tensor, "batch token"], removal: str) ->
     whole = {name: t.expand(len(kept), -1) for name, t in trace.encoded.inputs.items()}
     with model.running():
         if removal == "replace":
-            inputs = {**whole, "input_ids": whole["input_ids"].masked_fill(~kept, _stand_in(question))}
+            inputs = {**whole, "input_ids": whole["input_ids"].masked_fill(~kept, stand_in(question))}
             readout = trace.readout
         else:
             length = int(kept[0].sum())
@@ -105,7 +105,12 @@ def _run(question: Question, keep: Bool[Tensor, "batch token"], removal: str) ->
         return question.value(readout(forward(model, inputs), mask))
 
 
-def _stand_in(question: Question) -> int:
+def stand_in(question: Question) -> int:
+    """The token that is put in a removed one's place: the mask token, else padding, else the end of a text.
+
+    Raises:
+        Unsupported: The tokenizer has none of them.
+    """
     model = question.trace.model
     for token in (model.tokenizer.mask_token_id, model.tokenizer.pad_token_id, model.tokenizer.eos_token_id):
         if token is not None:

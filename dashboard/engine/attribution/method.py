@@ -124,15 +124,15 @@ class Method:
     options: tuple[Option, ...] = ()
 
 
-def forward_passes(trace: Trace, passes: float, batch_tokens: int = 512) -> Cost:
+def forward_passes(trace: Trace, passes: int | float, batch_tokens: int = 512) -> Cost:
     """The cost of passes without a way back, at most that many tokens in a batch."""
     config = trace.model.network.config.get_text_config()
     tokens = max(batch_tokens, len(trace.tokens))
-    return Cost(passes, int(tokens * 16 * config.hidden_size * trace.model.network.dtype.itemsize))
+    return Cost(float(passes), int(tokens * 16 * config.hidden_size * trace.model.network.dtype.itemsize))
 
 
-def there_and_back(trace: Trace, passes: float = 3) -> Cost:
+def there_and_back(trace: Trace, passes: int | float = 3) -> Cost:
     """The cost of one pass there and back: every layer keeps about 32 vectors a token for the way back."""
     config = trace.model.network.config.get_text_config()
     kept = len(trace.tokens) * 32 * config.hidden_size * trace.model.facts.n_layers
-    return Cost(passes, int(kept * trace.model.network.dtype.itemsize))
+    return Cost(float(passes), int(kept * trace.model.network.dtype.itemsize))
