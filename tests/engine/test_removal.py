@@ -8,7 +8,7 @@ import torch
 from oracles import eager
 from tiny import TEXT, make_folder
 
-from dashboard.engine import LoadedModel, load_model, trace
+from dashboard.engine import LoadedModel, load_model, prefix, removal, trace
 from dashboard.engine.attribution import ask
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.removal import REMOVALS, values_of_subsets
@@ -85,3 +85,48 @@ def test_what_cannot_be_removed_is_said(smollm2: LoadedModel) -> None:
         values_of_subsets(question, np.zeros_like(keep), "delete")
     with pytest.raises(InvalidInput, match="compared with itself"):
         ask(question.trace, question.target.id, question.target.id)
+
+
+@pytest.mark.parametrize(
+    ("name", "reuses"),
+    [
+        ("llama", True),
+        ("gpt2", True),
+        ("qwen3", True),
+        ("gemma2 (soft cap)", False),
+        ("mistral (sliding window)", False),
+        ("bert for masked tokens", False),
+        ("llama for classes", False),
+        ("bloom (ALiBi)", False),
+    ],
+)
+def test_what_comes_before_a_hidden_token_is_not_run_again(
+    name: str, reuses: bool, tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs that start at the first hidden token, against whole ones; models where that is not the same run whole."""
+    model = load_model(str(make_folder(name, tmp_path)), device=device, dtype="float32")
+    found = trace(model, TEXT + (" [MASK]" if model.task.kind == "masked token" else ""))
+    question = ask(found)
+    n_tokens = question.n_tokens
+    keep = np.vstack(
+        [subsets(n_tokens, question.protected), ~np.eye(n_tokens, dtype=bool), np.ones((1, n_tokens), bool)]
+    )
+    monkeypatch.setitem(removal._LARGEST_BATCH, device, 4)  # or a short text is one batch, which starts at its start
+    run: list[int] = []
+    original = removal.logits_from
+    monkeypatch.setattr(removal, "logits_from", lambda q, kept, start: run.append(start) or original(q, kept, start))
+    values = values_of_subsets(question, keep)
+    assert (len(run) > 0) == reuses == prefix.can_reuse(question)
+    if reuses:
+        assert max(run) > n_tokens // 2
+        moved = question.moved(question.embeddings() * 1.01)
+        here = values_of_subsets(moved, keep)
+        assert prefix.can_reuse(moved)
+    monkeypatch.setitem(prefix._known, found, False)
+    run.clear()
+    np.testing.assert_allclose(values_of_subsets(question, keep), values, atol=1e-5)
+    assert not run
+    if reuses:
+        monkeypatch.setitem(prefix._known, moved.trace, False)
+        np.testing.assert_allclose(values_of_subsets(moved, keep), here, atol=1e-5)
+        assert np.abs(here - values).max() > 1e-5

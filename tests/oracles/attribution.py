@@ -52,3 +52,25 @@ def gradient_norms(model: Any, ids: torch.Tensor, target: int, step: float = 2e-
             squares += ((ends[0] - ends[1]) / (2 * step)) ** 2
         found.append(squares**0.5)
     return np.array(found)
+
+
+def integrated_gradients(
+    model: Any, ids: torch.Tensor, target: int, baseline: torch.Tensor, n_steps: int
+) -> np.ndarray:
+    """Σ_d (x − b) · mean of ∂logit/∂x at the middle of each of n equal steps from b to x, one step at a time."""
+    embeddings = model.get_input_embeddings()(ids).detach()
+    total = torch.zeros_like(embeddings)
+    for step in range(n_steps):
+        at = (baseline + (step + 0.5) / n_steps * (embeddings - baseline)).requires_grad_(True)
+        (gradient,) = torch.autograd.grad(model(inputs_embeds=at).logits[0, -1, target], at)
+        total += gradient / n_steps
+    return ((embeddings - baseline) * total).sum(-1)[0].float().cpu().numpy()
+
+
+@torch.no_grad()
+def gain(model: Any, ids: torch.Tensor, target: int, baseline: torch.Tensor) -> float:
+    """The logit on the text less the logit where every embedding is the baseline."""
+    embeddings = model.get_input_embeddings()(ids)
+    ends = (model(inputs_embeds=x).logits[0, -1, target] for x in (embeddings, baseline.expand_as(embeddings)))
+    whole, nothing = map(float, ends)
+    return whole - nothing

@@ -1,0 +1,129 @@
+"""The target's logit, handed back layer by layer to the tokens by rules made for attention."""
+
+import torch
+
+from dashboard.engine.attribution import (
+    METHODS,
+    Check,
+    Cost,
+    Method,
+    Option,
+    Options,
+    Question,
+    Scored,
+    there_and_back,
+)
+from dashboard.engine.devices import stop_before_memory_ends
+from dashboard.engine.errors import Unsupported
+from dashboard.engine.progress import Progress
+from dashboard.engine.relevance import relevance_rules
+from dashboard.engine.tracing import Trace
+
+_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+_WEIGHT_BYTES = 12  # scores, weights and their gradient in float32
+_MESSAGE = "One pass there and back"
+
+
+def run(question: Question, options: Options, report: Progress) -> Scored:
+    """Σ_d x[i, d] · ∂s/∂x[i, d], with the gradient taken by the rules in relevance.py.
+
+    Raises:
+        Unsupported: The model takes no embeddings, is read by eager, or computes something without a rule.
+        OutOfMemory: The device could not hold the way back.
+    """
+    trace, model = question.trace, question.trace.model
+    if not model.captures:
+        raise Unsupported(
+            f"The attention of {model.title} is its own code, read directly: the rules for it are not known.",
+            "Choose input × gradient or leave one out.",
+        )
+    n_layers = model.facts.n_layers
+    rules = relevance_rules(
+        model.network,
+        model.title,
+        follow_weights=options["weights"] == "followed",
+        on_back=lambda n_done: report(_MESSAGE, min(1.0, (1 + 2 * n_done / n_layers) / 3)),
+    )
+    with model.running(), torch.enable_grad(), stop_before_memory_ends(model.network):
+        embeddings = question.embeddings()[None].detach().clone().requires_grad_(True)
+        with rules as account:
+            logits = question.from_embeddings(embeddings, lambda n_done: report(_MESSAGE, n_done / n_layers / 3))
+            objective = question.objective(logits)[0]
+        _same_values(question, logits.detach())
+        (gradient,) = torch.autograd.grad(objective, embeddings)
+    scores = (embeddings.detach()[0].float() * gradient[0].float()).sum(-1)
+    return Scored(
+        scores.cpu().numpy(),
+        _checks(float(objective.detach()), float(scores.double().sum()), account.total(), trace),
+    )
+
+
+def _same_values(question: Question, logits: torch.Tensor) -> None:
+    """The rules change gradients, never values.
+
+    Raises:
+        Unsupported: They did change them.
+    """
+    own = question.trace.logits
+    difference = float((logits[0] - own).abs().max() / own.abs().max().clamp_min(1e-12))
+    if not difference <= _TOLERANCE.get(question.trace.model.network.dtype, 1e-3):
+        raise Unsupported(
+            f"On {question.trace.model.title} the rules change what it computes (its logits by {difference:.1e}).",
+            "Choose another method, such as input × gradient or leave one out.",
+        )
+
+
+def _checks(objective: float, scored: float, kept: float, trace: Trace) -> tuple[Check, ...]:
+    size = max(abs(objective), 1e-12)
+    return (
+        Check(
+            "balance",
+            abs(objective - scored - kept) / max(size, abs(scored), abs(kept)),
+            _TOLERANCE.get(trace.model.network.dtype, 1e-3),
+            "Tokens, biases, positions and softmax together must get the whole logit; what is missing would be a step "
+            "without its rule.",
+        ),
+        Check(
+            "conservation",
+            abs(objective - scored) / size,
+            None,
+            "By how much the tokens' scores miss the logit, as a share of it: what biases and position embeddings "
+            "bring in and what softmax keeps belongs to no token, and no bound for it is known beforehand.",
+        ),
+    )
+
+
+def _cost(trace: Trace, options: Options) -> Cost:
+    """As any way back; followed weights are kept for all layers, heads and pairs of tokens."""
+    once, facts = there_and_back(trace), trace.model.facts
+    pairs = facts.n_layers * facts.n_heads * len(trace.tokens) ** 2 if options["weights"] == "followed" else 0
+    return Cost(once.passes, once.bytes + pairs * _WEIGHT_BYTES)
+
+
+METHODS.add(
+    "attn_lrp",
+    Method(
+        name="attn_lrp",
+        title="AttnLRP",
+        family="gradient",
+        kind="decomposition",
+        formula=r"\sum_d x_{i,d}\,\frac{\tilde\partial s_y}{\tilde\partial x_{i,d}}",
+        meaning="The share of the target's logit that is handed back to this token, layer by layer.",
+        caveat="The rules for products and softmax are a choice, and biases and softmax keep a share: "
+        "the scores need not add up to the logit.",
+        source="Achtibat et al. 2024; constant weights: Ali et al. 2022",
+        unit="logit",
+        signed=True,
+        cost=_cost,
+        run=run,
+        options=(
+            Option(
+                "weights",
+                "Attention weights",
+                lambda trace: ("followed", "constant"),
+                "followed",
+                "Constant weights hand everything to the values, as if where to look had been given beforehand.",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,176 @@
+"""The gradient, averaged on the way from an empty input to this one, times the way."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dashboard.engine.attribution import (
+    METHODS,
+    Check,
+    Cost,
+    Method,
+    Option,
+    Options,
+    Question,
+    Scored,
+    there_and_back,
+)
+from dashboard.engine.devices import stop_before_memory_ends
+from dashboard.engine.errors import Unsupported
+from dashboard.engine.progress import Progress
+from dashboard.engine.tracing import Trace
+
+FEWEST_STEPS, MOST_STEPS = 16, 256
+_TOKENS_AT_ONCE = 256
+_VOCABULARY_AT_ONCE = 8192
+
+
+def run(question: Question, options: Options, report: Progress) -> Scored:
+    """Σ_d (x − b)[i, d] · mean over the steps of ∂s/∂x[i, d] at b + (step + ½)/steps · (x − b).
+
+    Steps double until the scores add up to s(x) − s(b) within the wanted share, or there are MOST_STEPS.
+
+    Raises:
+        Unsupported: The model takes no embeddings.
+        OutOfMemory: The device could not hold the way back.
+    """
+    model, bound = question.trace.model, float(options["bound"].rstrip("%")) / 100
+    if "inputs_embeds" not in model.accepted:
+        raise Unsupported(f"{model.title} does not take embeddings as input.", "Choose leave-one-out instead.")
+    with model.running(), stop_before_memory_ends(model.network):
+        path = _path(question, options["baseline"])
+        n_steps = FEWEST_STEPS
+        scores, missed = _integral(question, path, n_steps, report)
+        while missed > bound and n_steps < MOST_STEPS:
+            n_steps *= 2
+            scores, missed = _integral(question, path, n_steps, report)
+    notes = [f"{n_steps} steps."]
+    if missed > bound:
+        notes.append(
+            f"After {n_steps} steps the parts still miss the whole by {missed:.0%}: "
+            "do not read these numbers as shares."
+        )
+    check = Check(
+        "completeness",
+        missed,
+        bound,
+        "By how much the sum of the scores misses what the logit gains from the baseline to this input, as a share of "
+        "that gain.",
+    )
+    return Scored(scores.cpu().numpy(), (check,), tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Path:
+    """The straight way from the baseline to the input, and what the objective gains on it."""
+
+    baseline: Float[Tensor, "1 token hidden"]
+    input: Float[Tensor, "1 token hidden"]
+    gain: float
+
+
+def _path(question: Question, baseline: str) -> _Path:
+    given = question.embeddings()[None].detach().float()
+    start = baseline_embedding(question.trace, baseline).float().expand_as(given)
+    with torch.no_grad():
+        first, last = (float(_objective(question, at)[0]) for at in (start, given))
+    return _Path(start, given, last - first)
+
+
+def _objective(question: Question, embeddings: Float[Tensor, "step token hidden"]) -> Float[Tensor, "step"]:
+    return question.objective(question.from_embeddings(embeddings.to(question.trace.model.network.dtype)))
+
+
+def _integral(question: Question, path: _Path, n_steps: int, report: Progress) -> tuple[Float[Tensor, "token"], float]:
+    """The scores with that many steps, and by what share of the gain their sum misses it."""
+    from captum.attr import IntegratedGradients  # here, because it draws in half a second of plotting code
+
+    n_done = n_steps - FEWEST_STEPS  # of the rounds before, each with half as many
+
+    def objective(embeddings: Float[Tensor, "step token hidden"]) -> Float[Tensor, "step"]:
+        nonlocal n_done
+        report(f"Integrating in {n_steps} steps", n_done / (2 * MOST_STEPS - FEWEST_STEPS))
+        n_done += len(embeddings)
+        return _objective(question, embeddings)
+
+    parts = IntegratedGradients(objective).attribute(
+        path.input,
+        baselines=path.baseline,
+        n_steps=n_steps,
+        method="riemann_middle",
+        internal_batch_size=_steps_at_once(path.input.shape[1]),
+    )
+    scores = parts[0].float().sum(-1)
+    return scores.detach(), abs(float(scores.sum()) - path.gain) / max(abs(path.gain), 1e-12)
+
+
+def _steps_at_once(n_tokens: int) -> int:
+    return min(FEWEST_STEPS, max(1, _TOKENS_AT_ONCE // n_tokens))
+
+
+def baselines(trace: Trace) -> tuple[str, ...]:
+    """Which empty inputs there are for this model."""
+    tokenizer = trace.model.tokenizer
+    there = {"pad": tokenizer.pad_token_id, "eos": tokenizer.eos_token_id}
+    return ("zero", *(name for name, token in there.items() if token is not None), "mean")
+
+
+@torch.no_grad()
+def baseline_embedding(trace: Trace, baseline: str) -> Float[Tensor, "hidden"]:
+    """One embedding that says nothing: zeros, the padding or end token's, or the mean of the vocabulary's."""
+    tokenizer, device = trace.model.tokenizer, trace.model.device
+    table = trace.model.network.get_input_embeddings()  # called, not indexed: some scale what they look up
+    if baseline in ("pad", "eos"):
+        token = tokenizer.pad_token_id if baseline == "pad" else tokenizer.eos_token_id
+        found: Tensor = table(torch.tensor(token, device=device))
+        return found
+    if baseline == "zero":
+        return torch.zeros_like(table(torch.tensor(0, device=device)))
+    blocks = torch.arange(len(table.weight), device=device).split(_VOCABULARY_AT_ONCE)
+    summed: Tensor = sum((table(ids).float().sum(0) for ids in blocks), torch.tensor(0.0, device=device))
+    return summed / len(table.weight)
+
+
+def _cost(trace: Trace, options: Options) -> Cost:
+    """All rounds, each step there and back: what it takes when the scores never add up."""
+    once = there_and_back(trace)
+    n_steps = 2 * MOST_STEPS - FEWEST_STEPS
+    return Cost(once.passes * n_steps, once.bytes * _steps_at_once(len(trace.tokens)))
+
+
+METHODS.add(
+    "integrated_gradients",
+    Method(
+        name="integrated_gradients",
+        title="Integrated gradients",
+        family="gradient",
+        kind="decomposition",
+        formula=r"\sum_d (x - b)_{i,d} \int_0^1 \frac{\partial s_y}{\partial x_{i,d}}(b + \alpha (x - b))\,d\alpha",
+        meaning="What the token's embedding adds to the target's logit on the straight way from the baseline's.",
+        caveat="It rests on the baseline, which replaces every token, special ones too; and the sum over steps often "
+        "does not settle: look at completeness first.",
+        source="Sundararajan et al. 2017, equation 1; Kokhlikyan et al. 2020 (Captum)",
+        unit="logit",
+        signed=True,
+        cost=_cost,
+        run=run,
+        options=(
+            Option(
+                "baseline",
+                "Baseline",
+                baselines,
+                "zero",
+                "The empty input: zeros, the padding token, the end token, or the mean of all embeddings.",
+            ),
+            Option(
+                "bound",
+                "Completeness error",
+                lambda trace: ("1%", "5%", "20%"),
+                "5%",
+                f"Steps double from {FEWEST_STEPS} until the scores add up this closely, up to {MOST_STEPS} steps.",
+            ),
+        ),
+    ),
+)

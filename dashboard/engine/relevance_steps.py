@@ -1,0 +1,202 @@
+"""The single steps of relevance propagation: what each hands on, and the account of what it keeps."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from transformers.activations import ACT2CLS
+
+_TINY = 1e-12
+_ACTIVATIONS: tuple[Any, ...] = tuple(kind[0] if isinstance(kind, tuple) else kind for kind in ACT2CLS.values())
+_NORM_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 2e-2, torch.float16: 2e-3}
+
+
+class Account:
+    """Relevance that reaches no token: what biases and positions bring in and what softmax keeps.
+
+    Args:
+        on_back: Told how many attention layers are done on the way back.
+    """
+
+    def __init__(self, on_back: Callable[[int], None]) -> None:
+        self._on_back, self._n_done = on_back, 0
+        self._kept: list[Tensor] = []
+
+    def keep(self, result: Tensor, constant: Any, sign: int = 1) -> None:
+        """A constant was added in: its share is the constant times the gradient there."""
+
+        def note(gradient: Tensor) -> None:
+            share = gradient.float() * constant
+            # Hidden scores are −∞ without a gradient: nothing.
+            self._kept.append(sign * torch.where(gradient == 0, 0, share).sum())
+
+        result.register_hook(note)
+
+    def note(self, share: Tensor) -> None:
+        self._kept.append(share)
+
+    def told(self) -> None:
+        self._n_done += 1
+        self._on_back(self._n_done)
+
+    def total(self) -> float:
+        """All that was kept so far."""
+        return float(torch.stack(self._kept).double().sum()) if self._kept else 0.0
+
+
+class _Half(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return gradient / 2
+
+
+class _Ratio(torch.autograd.Function):
+    """y, as x times a constant slope."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(slope)
+        return y.view_as(y)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (slope,) = ctx.saved_tensors
+        return gradient * slope, None, None
+
+
+class _Softmax(torch.autograd.Function):
+    """Softmax with its own gradient; what goes in and does not come out on the way back is noted.
+
+    Going in: Σ weights · gradient. Coming out: Σ scores · gradient, where the gradients of a row sum to 0, so that
+    the scores may be taken as log weights.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, scores: Tensor, weights: Tensor, account: Account) -> Tensor:
+        ctx.save_for_backward(weights)
+        ctx.account, ctx.dtype = account, scores.dtype
+        return weights.view_as(weights)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (weights,) = ctx.saved_tensors
+        wide = weights.float()
+        received = wide * gradient.float()
+        handed = received - wide * received.sum(-1, keepdim=True)
+        scores = wide.clamp_min(torch.finfo(torch.float32).tiny).log()
+        ctx.account.note(received.sum() - (scores * handed).sum())
+        ctx.account.told()
+        return handed.to(ctx.dtype), None, None
+
+
+def half(x: Tensor) -> Tensor:
+    """The same, handing on half of what it gets (uniform rule for a product of two)."""
+    found: Tensor = _Half.apply(x)
+    return found
+
+
+def identity_rule(x: Tensor, y: Tensor) -> Tensor:
+    """Act(x) = y as x · (y/x) with a constant ratio; where x is 0, so is y, and nothing is handed on."""
+    wide = x.detach().float()
+    slope = torch.where(wide.abs() < _TINY, 0, y.float() / wide).to(x.dtype)
+    found: Tensor = _Ratio.apply(x, y, slope)
+    return found
+
+
+def softmax(scores: Tensor, weights: Tensor, account: Account) -> Tensor:
+    """Weights, the softmax of the scores over the last axis, with the ordinary gradient (deep Taylor rule)."""
+    found: Tensor = _Softmax.apply(scores, weights, account)
+    return found
+
+
+def _as_activation(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def run(x: Tensor) -> Tensor:
+        with torch.no_grad():
+            y = forward(x.detach().clone())
+        return identity_rule(x, y)
+
+    return run
+
+
+def _as_rms_norm(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def run(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        slope = None if args or kwargs else rms_norm_slope(forward, x.detach())
+        if slope is None:  # something else: its operations are looked at one by one
+            return forward(x, *args, **kwargs)
+        with torch.no_grad():
+            y = forward(x.detach())
+        found: Tensor = _Ratio.apply(x, y, slope.to(x.dtype))
+        return found
+
+    return run
+
+
+@torch.no_grad()
+def rms_norm_slope(
+    forward: Callable[..., Tensor], x: Float[Tensor, "*batch dim"]
+) -> Float[Tensor, "*batch dim"] | None:
+    """Weight over root mean square, if that is what this norm multiplies each number by; None if it is not.
+
+    Found from outside: a vector of ones gives the weight (up to a factor), least squares the factor of each token, and
+    the product must give back the norm's own output.
+    """
+    y = forward(x)
+    if not isinstance(y, Tensor) or y.shape != x.shape:
+        return None
+    weight = forward(torch.ones_like(x.reshape(-1, x.shape[-1])[:1]))[0].float()
+    weighted, found = x.float() * weight, y.float()
+    factor = (found * weighted).sum(-1, keepdim=True) / weighted.square().sum(-1, keepdim=True).clamp_min(1e-30)
+    tolerance = _NORM_TOLERANCE.get(x.dtype, 1e-4) * found.abs().amax()
+    alike = bool(((weighted * factor - found).abs() <= tolerance).all())
+    return weight * factor if alike else None
+
+
+def _may_be_rms_norm(module: nn.Module) -> bool:
+    """A leaf of the library's own with at most one weight, a vector."""
+    parameters = list(module.parameters())
+    plain = type(module).__module__.startswith("torch.")
+    has_epsilon = any("eps" in name for name in vars(module))
+    return (
+        not plain
+        and not list(module.children())
+        and ([p.dim() for p in parameters] == [1] or (not parameters and has_epsilon))
+    )
+
+
+def _starts_at_zero(module: nn.Module) -> bool:
+    with torch.no_grad():
+        parameter = next(module.parameters(), None)
+        zeros = torch.zeros(1, 1, 1) if parameter is None else parameter.new_zeros(1, 1, 1)
+        return bool((module(zeros) == 0).all())
+
+
+@contextmanager
+def patched_modules(network: nn.Module) -> Iterator[None]:
+    """Within this block, activations and RMS norms that are written out by hand act as one step each.
+
+    Raises:
+        Whatever the block raises, after every module has its own forward again.
+    """
+    changed: list[tuple[nn.Module, Any]] = []
+    try:
+        for module in network.modules():
+            if isinstance(module, _ACTIVATIONS):
+                rule = _as_activation if _starts_at_zero(module) else None
+            else:
+                rule = _as_rms_norm if _may_be_rms_norm(module) else None
+            if rule is not None:
+                changed.append((module, module.__dict__.get("forward")))
+                module.forward = rule(module.forward)
+        yield
+    finally:
+        for module, own in changed:
+            del module.forward
+            if own is not None:
+                module.forward = own
