@@ -131,7 +131,7 @@ def forward_passes(trace: Trace, passes: float, batch_tokens: int = 512) -> Cost
     return Cost(passes, int(tokens * 16 * config.hidden_size * trace.model.network.dtype.itemsize))
 
 
-def there_and_back(trace: Trace, passes: float = 3) -> Cost:
+def there_and_back(trace: Trace, passes: float = 3.0) -> Cost:
     """The cost of one pass there and back: every layer keeps about 32 vectors a token for the way back."""
     config = trace.model.network.config.get_text_config()
     kept = len(trace.tokens) * 32 * config.hidden_size * trace.model.facts.n_layers

@@ -158,16 +158,17 @@ def sensitivity_max(
     def perturb(inputs: Tensor) -> Tensor:
         return inputs + (2 * torch.rand(inputs.shape, generator=chooser) - 1) * radius * scale
 
-    def explain(inputs: Tensor | tuple[Tensor, ...]) -> Tensor:
+    def explain(inputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor]:
         nonlocal n_done
         rows = []
         for moved in inputs[0] if isinstance(inputs, tuple) else inputs:
-            report("", 0)
+            report("", 0.0)
             with torch.enable_grad():  # captum switches gradients off, methods expect them on
                 found = METHODS[method].run(question.moved(moved.to(question.trace.model.device)), chosen, report)
             n_done += 1
             rows.append(torch.from_numpy(np.nan_to_num(found.scores.astype(np.float64))))
-        return torch.stack(rows)
+        # A tuple, as the inputs are: of a bare tensor captum 0.9.0 divides by each score instead of by their length.
+        return (torch.stack(rows),)
 
     found = captum_sensitivity_max(
         explain, embeddings[None], perturb, n_perturb_samples=n_samples, norm_ord=2, max_examples_per_batch=1
@@ -177,7 +178,7 @@ def sensitivity_max(
 
 def infidelity_cost(trace: Trace, n_samples: int = 100) -> Cost:
     """What `infidelity` takes, to be said beforehand."""
-    return forward_passes(trace, min(n_samples + 1, 2 ** min(len(players_of(ask(trace))), 60)))
+    return forward_passes(trace, float(min(n_samples + 1, 2 ** min(len(players_of(ask(trace))), 60))))
 
 
 def sensitivity_max_cost(trace: Trace, method: str, options: Options | None = None, n_samples: int = 10) -> Cost:

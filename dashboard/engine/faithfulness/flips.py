@@ -114,7 +114,7 @@ def flip(
         def report(message: str, fraction: float | None, done: int = step) -> None:
             progress(f"Substitution {done + 1} of at most {max_steps}: {message}", (done + (fraction or 0)) / max_steps)
 
-        report("gradient", 0)
+        report("gradient", 0.0)
         question = ask(now, question.target.id, _rival(now.logits, question.target.id, towards))
         found = candidates_at(question, letters, forbidden, used, report)
         if not found:

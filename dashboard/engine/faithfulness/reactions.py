@@ -76,7 +76,7 @@ def sensitivity(
         def report(message: str, fraction: float | None, done: int = index, title: str = edit.title) -> None:
             progress(f"{title}: {message}", (done + (fraction or 0)) / len(edits))
 
-        report("running", 0)
+        report("running", 0.0)
         try:
             rows.append(_react(original, attribution, edit, report))
         except OutOfMemory:
