@@ -107,7 +107,9 @@ def tokenizer(*, byte_level: bool) -> transformers.PreTrainedTokenizerFast:
         _CORPUS, trainers.WordPieceTrainer(vocab_size=300, special_tokens=marks, show_progress=False)
     )
     ends = [(mark, backend.token_to_id(mark)) for mark in ("[CLS]", "[SEP]")]
-    backend.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ends
+    )
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=backend,
         pad_token="[PAD]",

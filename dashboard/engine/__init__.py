@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dashboard.engine.attribution import METHODS, Attribution, attribute
     from dashboard.engine.catalog import MODELS
+    from dashboard.engine.datasets import Row, read_texts
     from dashboard.engine.errors import Cancelled, EngineError
     from dashboard.engine.faithfulness import (
         METRICS,
@@ -38,12 +39,14 @@ if TYPE_CHECKING:
         sensitivity,
         sensitivity_max,
     )
+    from dashboard.engine.generation import Generation, generate
     from dashboard.engine.head_scores import HEAD_SCORES
     from dashboard.engine.heat_maps import HeatMap
     from dashboard.engine.importance import head_importance
     from dashboard.engine.induction import induction_probe
     from dashboard.engine.loading import Facts, LoadedModel, load_model
     from dashboard.engine.patterns import PATTERNS, name_patterns
+    from dashboard.engine.segments import join_sentences, sentence_of
     from dashboard.engine.similarity import Similarity, head_similarity, pair_similarity, row_correlation
     from dashboard.engine.tasks import Choice, Prediction
     from dashboard.engine.tokens import Token
@@ -61,6 +64,12 @@ _HOME = {
     "Token": "tokens",
     "Prediction": "tasks",
     "Choice": "tasks",
+    "sentence_of": "segments",
+    "join_sentences": "segments",
+    "generate": "generation",
+    "Generation": "generation",
+    "read_texts": "datasets",
+    "Row": "datasets",
     "HeatMap": "heat_maps",
     "attribute": "attribution",
     "Attribution": "attribution",
@@ -113,6 +122,7 @@ __all__ = [
     "EngineError",
     "Facts",
     "Flip",
+    "Generation",
     "HeatMap",
     "Infidelity",
     "LargestSensitivity",
@@ -121,6 +131,7 @@ __all__ = [
     "Metric",
     "Prediction",
     "Reaction",
+    "Row",
     "Similarity",
     "Site",
     "Study",
@@ -132,19 +143,23 @@ __all__ = [
     "edits",
     "evaluate",
     "flip",
+    "generate",
     "head_importance",
     "head_similarity",
     "induction_probe",
     "infidelity",
+    "join_sentences",
     "leaderboard",
     "leaderboard_passes",
     "load_model",
     "name_patterns",
     "pair_similarity",
     "paraphrase",
+    "read_texts",
     "row_correlation",
     "sensitivity",
     "sensitivity_max",
+    "sentence_of",
     "trace",
 ]
 

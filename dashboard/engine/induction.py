@@ -10,9 +10,9 @@ from torch import Tensor
 from dashboard.engine.attention import Layer
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.loading import LoadedModel
+from dashboard.engine.passes import run_layers
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.tokens import special_ids
-from dashboard.engine.tracing import run_layers
 
 
 def probe_sequence(model: LoadedModel, n_tokens: int, seed: int) -> Int[Tensor, "token"]:

@@ -14,10 +14,10 @@ from dashboard.engine.attention import placed
 from dashboard.engine.capture import keeping_contexts
 from dashboard.engine.devices import stop_before_memory_ends
 from dashboard.engine.errors import Unsupported
-from dashboard.engine.passes import forward
+from dashboard.engine.passes import forward, run_layers
 from dashboard.engine.progress import Progress
 from dashboard.engine.tasks import Choice
-from dashboard.engine.tracing import Trace, run_layers
+from dashboard.engine.tracing import Trace
 
 _FORWARD_SHARE = 1 / 3
 """The way back takes about twice as long as the way there."""

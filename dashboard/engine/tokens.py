@@ -8,7 +8,7 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -37,6 +37,7 @@ class Token:
         special: Added by the tokenizer, or one of its control tokens.
         space: A space stands before it.
         part: Which part of a character it is, "" when it holds whole characters.
+        segment: 0 in the first text of a pair (or the only one), 1 in the second.
     """
 
     text: str
@@ -47,6 +48,7 @@ class Token:
     special: bool
     space: bool = False
     part: Part = ""
+    segment: int = 0
 
 
 @cache
@@ -147,7 +149,26 @@ def special_ids(tokenizer: Any) -> set[int]:
     return added | set(tokenizer.all_special_ids)
 
 
-def read_tokens(tokenizer: Any, text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]]) -> tuple[Token, ...]:
+def _encoded_pieces(tokenizer: Any, ids: Sequence[int]) -> tuple[list[bytes], list[bool]]:
+    """What each token stands for, as UTF-8, and whether it is special."""
+    control = special_ids(tokenizer)
+    special = [token in control for token in ids]
+    byte_level = _is_byte_level(tokenizer)
+    pieces = tokenizer.convert_ids_to_tokens(list(ids))
+    encoded = [
+        piece.encode() if is_special else _piece_bytes(piece, byte_level)
+        for piece, is_special in zip(pieces, special, strict=True)
+    ]
+    return encoded, special
+
+
+def read_tokens(
+    tokenizer: Any,
+    text: str,
+    ids: Sequence[int],
+    offsets: Sequence[tuple[int, int]],
+    segments: Sequence[int] | None = None,
+) -> tuple[Token, ...]:
     """Readable tokens of an encoded text.
 
     Args:
@@ -155,22 +176,30 @@ def read_tokens(tokenizer: Any, text: str, ids: Sequence[int], offsets: Sequence
         text: What was encoded.
         ids: Vocabulary indices.
         offsets: First and one past the last character of each token.
+        segments: Which text of a pair each token belongs to; by default there is one text.
     """
-    pieces = tokenizer.convert_ids_to_tokens(list(ids))
-    control = special_ids(tokenizer)
-    special = [token in control for token in ids]
-    byte_level = _is_byte_level(tokenizer)
-    encoded = [
-        piece.encode() if is_special else _piece_bytes(piece, byte_level)
-        for piece, is_special in zip(pieces, special, strict=True)
-    ]
+    encoded, special = _encoded_pieces(tokenizer, ids)
     words = _words(text, offsets, special)
+    segments = segments or [0] * len(ids)
     tokens = []
     for i, (decoded, part) in enumerate(_decode(encoded)):
         shown, space = (decoded, False) if special[i] else _readable(decoded)
         start, end = offsets[i]
-        tokens.append(Token(shown, int(ids[i]), start, end, words[i], special[i], space, part))
+        tokens.append(Token(shown, int(ids[i]), start, end, words[i], special[i], space, part, segments[i]))
     return tuple(tokens)
+
+
+def spell(tokenizer: Any, ids: Sequence[int]) -> tuple[str, list[tuple[int, int]]]:
+    """The text that tokens stand for when no text was given, and the characters of it that each covers.
+
+    Special tokens are spelled out. Tokens that share a character all cover it.
+    """
+    text, spans = "", []
+    for decoded, part in _decode(_encoded_pieces(tokenizer, ids)[0]):
+        if part in ("", "start"):
+            text += decoded
+        spans.append((len(text) - len(decoded), len(text)))
+    return text, spans
 
 
 def read_token(tokenizer: Any, token_id: int) -> Token:
@@ -179,21 +208,31 @@ def read_token(tokenizer: Any, token_id: int) -> Token:
     return token
 
 
+def unit_spans(units: Sequence[int]) -> list[tuple[int, int]]:
+    """First token of each unit and one past its last, from the unit of each token (words, sentences)."""
+    starts = [i for i, unit in enumerate(units) if i == 0 or unit != units[i - 1]]
+    return list(zip(starts, [*starts[1:], len(units)], strict=True))
+
+
 def word_spans(tokens: Sequence[Token]) -> list[tuple[int, int]]:
     """First token of each word and one past its last; the index is `Token.word`."""
-    starts = [i for i, token in enumerate(tokens) if i == 0 or token.word != tokens[i - 1].word]
-    return list(zip(starts, [*starts[1:], len(tokens)], strict=True))
+    return unit_spans([token.word for token in tokens])
 
 
-def join_words(tokens: Sequence[Token], text: str) -> tuple[Token, ...]:
-    """One entry for each word: its text as written, its first token's id, and the characters it spans."""
-    words = []
-    for first, stop in word_spans(tokens):
+def join_units(tokens: Sequence[Token], text: str, units: Sequence[int]) -> tuple[Token, ...]:
+    """One entry for each unit: its text as written, its first token's id, and the characters it spans."""
+    joined = []
+    for first, stop in unit_spans(units):
         head, tail = tokens[first], tokens[stop - 1]
         if stop - first == 1:
-            words.append(head)
+            joined.append(head)
             continue
         written = text[head.start : tail.end].strip() or head.text
         shown = "".join(_symbol(character) for character in written)
-        words.append(Token(shown, head.id, head.start, tail.end, head.word, head.special, head.space))
-    return tuple(words)
+        joined.append(replace(head, text=shown, end=tail.end, part=""))
+    return tuple(joined)
+
+
+def join_words(tokens: Sequence[Token], text: str) -> tuple[Token, ...]:
+    """One entry for each word; see `join_units`."""
+    return join_units(tokens, text, [token.word for token in tokens])

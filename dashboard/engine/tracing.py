@@ -1,27 +1,25 @@
 """One input through one model: tokens, prediction, and any attention weight of any head."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from dashboard.engine.attention import Layer, RebuiltLayer, largest, output_error, placed
-from dashboard.engine.capture import Recorder, recording
+from dashboard.engine.attention import Layer
 from dashboard.engine.devices import memory_messages
+from dashboard.engine.encoding import Encoded, encode
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.head_scores import HEAD_SCORES, compute_head_scores
 from dashboard.engine.heat_maps import HeadReduction, HeatMap, Hidden, Pooling, heat_map, thumbnails
 from dashboard.engine.loading import LoadedModel
-from dashboard.engine.passes import Encoded, encode, forward
+from dashboard.engine.passes import run_layers
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.tasks import Choice, Prediction, Readout, make_choice, predict
-from dashboard.engine.tokens import Token, read_tokens
-from dashboard.engine.verification import read_layers
+from dashboard.engine.tokens import Token
 
 OUTPUT_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 """How far rebuilt weights times values may be from the kernel's own output; see attention.output_error."""
@@ -44,7 +42,7 @@ class Trace:
     """One input through one model. Holds queries and keys, never a T×T tensor (unless the model allows nothing else).
 
     Attributes:
-        text: What was put in.
+        text: What was put in; the two texts of a pair are joined by a line break, a continuation follows its prompt.
         tokens: The input's tokens.
         prediction: What the model says.
         sites: Where there is attention to look at.
@@ -66,6 +64,11 @@ class Trace:
     readout: Readout = field(repr=False)
     logits: Float[Tensor, "choice"] = field(repr=False)
     layers: dict[str, tuple[Layer | None, ...]] = field(repr=False)
+
+    @property
+    def key(self) -> tuple[int, str | tuple[str, str], tuple[int, ...]]:
+        """Names the model and the input exactly, to key results by."""
+        return self.model.serial, self.encoded.given, self.encoded.continued
 
     @property
     def nbytes(self) -> int:
@@ -217,38 +220,26 @@ class Trace:
             return compute_head_scores(self.layers[site], where.query_tokens, where.key_tokens, names, progress)
 
 
-@dataclass(frozen=True, eq=False)
-class Ran:
-    """What one forward pass left behind; `output_error` is None when attention was read by eager."""
-
-    outputs: Any
-    layers: tuple[Layer | None, ...]
-    output_error: float | None
-
-
-def run_layers(model: LoadedModel, inputs: dict[str, Any], on_layer: Callable[[int], None]) -> Ran:
-    """One forward pass that keeps every layer's attention; the caller holds `model.running()` and `torch.no_grad()`."""
-    if not model.captures:
-        outputs = forward(model, inputs, attentions=True)
-        return Ran(outputs, read_layers(outputs.attentions, model.verification.causal), None)
-    with recording(Recorder()) as recorder:
-        outputs = forward(model, inputs, on_layer=on_layer)
-    rebuilt = [RebuiltLayer(layer) for layer in recorder.layers]
-    layers = placed(rebuilt, recorder.layer_indices, model.facts.n_layers)
-    return Ran(outputs, layers, largest(output_error(layer) for layer in rebuilt))
-
-
-def trace(model: LoadedModel, text: str, progress: Progress = silent) -> Trace:
+def trace(
+    model: LoadedModel, text: str | tuple[str, str], progress: Progress = silent, *, continued: Sequence[int] = ()
+) -> Trace:
     """Runs the model once on the text and keeps what its attention depends on.
 
+    Args:
+        model: Whose network runs.
+        text: One text, or the two of a pair.
+        progress: Told how many layers are done.
+        continued: Tokens to append to the text (`Generation.ids`), so that the token after them is predicted.
+
     Raises:
-        InvalidInput: The text is empty, too long, or lacks what the task needs (a mask token).
+        InvalidInput: A text is empty, too long, or lacks what the task needs (a mask token); the model takes no pairs,
+            or does not continue texts.
         Unsupported: The rebuilt attention does not reproduce this pass: nothing is drawn.
         OutOfMemory: The device could not hold it.
     """
-    encoded = encode(model, text)
+    encoded = encode(model, text, continued)
     position = model.task.position(encoded.ids, model.tokenizer)
-    tokens = read_tokens(model.tokenizer, text, encoded.ids.tolist(), encoded.offsets)
+    tokens = encoded.tokens(model.tokenizer)
 
     def report(n_done: int) -> None:
         progress(f"Running {model.title} on {len(tokens):,} tokens", n_done / model.facts.n_layers)
@@ -282,7 +273,7 @@ def trace(model: LoadedModel, text: str, progress: Progress = silent) -> Trace:
         tokens,
     )
     return Trace(
-        text=text,
+        text=encoded.text,
         tokens=tokens,
         prediction=predict(model.task, logits, position, model.network, model.tokenizer),
         sites=(site,),

@@ -109,7 +109,7 @@ def test_out_of_memory_is_a_message(smollm2: LoadedModel, monkeypatch: pytest.Mo
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
 
     with monkeypatch.context() as patched:
-        patched.setattr("dashboard.engine.tracing.forward", fail)
+        patched.setattr("dashboard.engine.passes.forward", fail)
         with pytest.raises(OutOfMemory, match=r"Memory on .* ran out.*shorter text"):
             trace(smollm2, "Hello")
     assert trace(smollm2, "Hello").tokens[0].text == "Hello"
