@@ -13,7 +13,9 @@ from dashboard.engine.faithfulness.captum_metrics import (
     sensitivity_max_cost,
 )
 from dashboard.engine.faithfulness.curves import Curves, players_of
+from dashboard.engine.faithfulness.evaluation import check_methods, check_removal, evaluate
 from dashboard.engine.faithfulness.flips import Flip, Substitution, flip
+from dashboard.engine.faithfulness.intervals import Interval
 from dashboard.engine.faithfulness.leaderboards import (
     Band,
     Chance,
@@ -25,10 +27,12 @@ from dashboard.engine.faithfulness.leaderboards import (
 )
 from dashboard.engine.faithfulness.metrics import METRICS, Metric
 from dashboard.engine.faithfulness.reactions import Reaction, sensitivity
+from dashboard.engine.faithfulness.studies import RANDOM, Failure, Measured, Study, check_format
 from dashboard.engine.faithfulness.text_edits import Edit, edits, paraphrase
 
 __all__ = [
     "METRICS",
+    "RANDOM",
     "Agreement",
     "Band",
     "Chance",
@@ -36,15 +40,23 @@ __all__ = [
     "Curves",
     "Edit",
     "Entry",
+    "Failure",
     "Flip",
     "Infidelity",
+    "Interval",
     "LargestSensitivity",
     "Leaderboard",
+    "Measured",
     "Metric",
     "Reaction",
+    "Study",
     "Substitution",
     "agreement",
+    "check_format",
+    "check_methods",
+    "check_removal",
     "edits",
+    "evaluate",
     "flip",
     "infidelity",
     "infidelity_cost",

@@ -62,7 +62,8 @@ def sensitivity(
     An edit that leaves the model without what it needs (no blank to fill, too many tokens) gives a row with the reason.
 
     Args:
-        original: The unchanged text.
+        original: The unchanged text. Of a pair, the edits are of its first text, and the second stays; tokens that the
+            model continued a text with stay as well.
         attribution: Its attribution, which says method, target and options.
         edits: From `edits(text)` and `paraphrase`.
         progress: Told after each edit; may raise Cancelled.
@@ -88,7 +89,9 @@ def sensitivity(
 
 def _react(original: Trace, given: Attribution, edit: Edit, report: Progress) -> Reaction:
     target, against = given.target.id, None if given.against is None else given.against.id
-    changed = trace(original.model, edit.text)
+    encoded = original.encoded
+    text = edit.text if isinstance(encoded.given, str) else (edit.text, encoded.given[1])
+    changed = trace(original.model, text, continued=encoded.continued)
     found = attribute(changed, given.method, target, against=against, options=given.options, progress=report)
     before, after = ask(original, target, against), ask(changed, target, against)
     top = changed.prediction.choices[0]
