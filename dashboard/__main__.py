@@ -1,4 +1,4 @@
-"""`python -m dashboard`: start the app, export weights, list models, measure."""
+"""`python -m dashboard`: start the app, export weights, list models, measure speed and faithfulness."""
 
 import enum
 import json
@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
+from dashboard.command_options import DeviceOption, DtypeOption, ModelOption, say
 from dashboard.engine.catalog import DEFAULT_MODEL, MODELS
 from dashboard.engine.errors import EngineError
 from dashboard.engine.settings import DEVICE_VARIABLE, DTYPE_VARIABLE
+from dashboard.faithfulness_command import faithfulness
 
 app = typer.Typer(
     add_completion=False,
@@ -20,11 +22,6 @@ app = typer.Typer(
     help="Exact attention of any transformer, beside its prediction and what that rests on.",
 )
 
-ModelOption = Annotated[str, typer.Option("--model", help="A catalogue name, a Hub id or a folder.")]
-DeviceOption = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the best one here by default.")]
-DtypeOption = Annotated[
-    str | None, typer.Option(help="float32, bfloat16 or float16; float32 on cpu, bfloat16 on GPUs by default.")
-]
 HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
 PortOption = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
 BrowserOption = Annotated[bool, typer.Option(help="Open the page in a browser.")]
@@ -99,7 +96,7 @@ def export(
     from dashboard.engine import load_model, trace
     from dashboard.export import write
 
-    loaded = load_model(model, device=device, dtype=dtype, progress=_say)
+    loaded = load_model(model, device=device, dtype=dtype, progress=say)
     write(trace(loaded, text), layer, head, format.value, out)
 
 
@@ -130,7 +127,7 @@ def bench(
     from dashboard.export import write_file
 
     lengths = _lengths(tokens)
-    rows = measure(model, lengths, _say, device, dtype)
+    rows = measure(model, lengths, say, device, dtype)
     print(table(rows))
     if out is not None:
         write_file(out, (json.dumps(rows, indent=2) + "\n").encode())
@@ -146,9 +143,7 @@ def _lengths(tokens: str) -> list[int]:
     return lengths
 
 
-def _say(message: str, fraction: float | None) -> None:
-    share = "" if fraction is None else f" {fraction:.0%}"
-    print(f"{message}{share}", file=sys.stderr)
+app.command()(faithfulness)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from dashboard.__main__ import app
-from dashboard.engine import HEAD_SCORES, METHODS, MODELS
+from dashboard.engine import HEAD_SCORES, METHODS, METRICS, MODELS
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 
@@ -30,6 +30,13 @@ def tables() -> dict[str, str]:
         "methods": _table(
             ["name", "method", "kind", "what a score says", "source"],
             [[f"`{m.name}`", m.title, m.kind, m.meaning, m.source] for m in METHODS.values()],
+        ),
+        "metrics": _table(
+            ["name", "metric", "formula", "better", "what it says", "source"],
+            [
+                [f"`{m.name}`", m.title, f"${m.formula}$", "↑" if m.higher_is_better else "↓", m.definition, m.source]
+                for m in METRICS.values()
+            ],
         ),
         "scores": _table(
             ["name", "score", "formula", "what it says", "source"],

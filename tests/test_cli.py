@@ -142,7 +142,7 @@ def test_a_first_start_on_a_new_machine_asks_nothing(tmp_path: Path) -> None:
         app.wait(30)
 
 
-@pytest.mark.parametrize("command", ["serve", "export", "models", "bench"])
+@pytest.mark.parametrize("command", ["serve", "export", "models", "bench", "faithfulness"])
 def test_help_is_there(command: str) -> None:
     done = run(command, "--help")
     assert done.returncode == 0

@@ -20,7 +20,7 @@ class Encoded:
     Attributes:
         given: The text or pair as it was given.
         text: The same as one text: a pair is joined by a line break, a continuation follows its prompt.
-        inputs: Arguments of the forward call.
+        inputs: Arguments of the forward call, with a leading axis of 1.
         offsets: First and one past the last character of each token, in `text`.
         segments: Which text of a pair each token belongs to.
         continued: Tokens at the end that were appended as they are.
@@ -28,7 +28,7 @@ class Encoded:
 
     given: str | tuple[str, str]
     text: str
-    inputs: dict[str, Int[Tensor, "1 token"]]
+    inputs: dict[str, Tensor]
     offsets: list[tuple[int, int]]
     segments: tuple[int, ...]
     continued: tuple[int, ...] = ()

@@ -14,10 +14,10 @@ from dashboard.engine.attention import placed
 from dashboard.engine.capture import keeping_contexts
 from dashboard.engine.devices import stop_before_memory_ends
 from dashboard.engine.errors import Unsupported
-from dashboard.engine.passes import ReadGradient, attention_gradients, forward
+from dashboard.engine.passes import ReadGradient, attention_gradients, forward, run_layers
 from dashboard.engine.progress import Progress
 from dashboard.engine.tasks import Choice
-from dashboard.engine.tracing import Trace, run_layers
+from dashboard.engine.tracing import Trace
 
 _FORWARD_SHARE = 1 / 3
 """The way back takes about twice as long as the way there."""
@@ -47,13 +47,17 @@ class Question:
     def protected(self) -> Bool[np.ndarray, "token"]:
         """Tokens that tests of an attribution never remove, because the model is not meant to run without them.
 
-        Special tokens, the first token of a decoder (attention rests on it), and where the prediction is made.
+        Special tokens, the first token of a decoder (attention rests on it), and where the prediction is made: at its
+        position, or at the two ends of an answer, and of the one it is compared with.
         """
         kept = np.array([token.special for token in self.trace.tokens])
         if self.trace.model.verification.causal:
             kept[0] = True
         if self.trace.prediction.position is not None:
             kept[self.trace.prediction.position] = True
+        for choice in (self.target, self.against):
+            if choice is not None:
+                kept[list(self.trace.model.task.read_at(choice.id, self.n_tokens))] = True
         return kept
 
     @property

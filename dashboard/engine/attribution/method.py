@@ -79,11 +79,19 @@ class Check:
 
 @dataclass(frozen=True)
 class Scored:
-    """What a method found: one score for each token (NaN where it says nothing), and what to know about them."""
+    """What a method found.
+
+    Attributes:
+        scores: One for each token; NaN where it says nothing.
+        checks: Numbers by which the scores can be judged.
+        notes: What a reader must know about them.
+        passes: What it really took, where that can differ from its cost.
+    """
 
     scores: Float[np.ndarray, "token"]
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
+    passes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,8 @@ class Method:
         signed: False when scores are magnitudes or shares.
         cost: What it takes on a trace with these options.
         run: The method itself.
-        for_target: False when the scores are the same whatever is explained.
+        for_target: False when the scores are the same whatever is explained, as long as the prediction has a place of
+            its own; see `Attribution.for_target`.
         options: What can be chosen.
     """
 

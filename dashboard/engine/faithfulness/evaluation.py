@@ -1,0 +1,159 @@
+"""Methods measured on many texts, one text at a time."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from dashboard.engine.attribution import METHODS, Attribution, attribute
+from dashboard.engine.datasets import Row
+from dashboard.engine.errors import EngineError, InvalidInput, Unsupported
+from dashboard.engine.faithfulness.intervals import Interval, bootstrap
+from dashboard.engine.faithfulness.leaderboards import Leaderboard, leaderboard
+from dashboard.engine.faithfulness.metrics import METRICS
+from dashboard.engine.faithfulness.studies import RANDOM, Failure, Measured, Study
+from dashboard.engine.loading import LoadedModel
+from dashboard.engine.progress import Progress, silent
+from dashboard.engine.removal import REMOVALS
+from dashboard.engine.tracing import Trace, trace
+
+
+def evaluate(
+    model: LoadedModel,
+    rows: Sequence[Row],
+    methods: Iterable[str] | None = None,
+    *,
+    removal: str = "mask",
+    n_random: int = 20,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Study:
+    """Every method on every text: why did the model make its own most probable choice, and do the measures confirm it?
+
+    The texts' `target` is not used: what a model did not say needs no explanation. A text that fails is listed with the
+    reason; a method that the model does not support is listed and left out on all texts, so all rows of the table
+    are means over the same texts.
+
+    Args:
+        model: What is explained.
+        rows: The texts, for example from `read_texts`.
+        methods: Names in METHODS; all by default.
+        removal: A name in REMOVALS.
+        n_random: Random orders for each text.
+        seed: Of the random orders (each text has its own) and of the resamples.
+        progress: Told the text and how far it is; may raise Cancelled.
+
+    Raises:
+        InvalidInput: No text, no method, no such method or removal, or fewer than two random orders.
+        Unsupported: The model supports none of the methods.
+    """
+    left = check_methods(METHODS if methods is None else methods)
+    check_removal(removal)
+    if n_random < 2:
+        raise InvalidInput(f"{n_random} random orders give no interval.", "Ask for 2 or more; 20 is the default.")
+    if not rows:
+        raise InvalidInput("There are no texts.", "Give at least one; two or more for intervals.")
+    measured: list[Measured] = []
+    failures: list[Failure] = []
+    skipped: dict[str, str] = {}
+    for index, row in enumerate(rows):
+
+        def report(message: str, fraction: float | None, done: int = index) -> None:
+            progress(f"Text {done + 1} of {len(rows)}: {message}", (done + (fraction or 0)) / len(rows))
+
+        report("running", 0.0)
+        try:
+            found = trace(model, _given(row))
+            attributions = _attributions(found, left, skipped, report)
+            left = [attribution.method for attribution in attributions]
+            if not left:
+                break
+            board = leaderboard(
+                found, attributions, removal=removal, n_random=n_random, seed=seed + index, progress=report
+            )
+        except EngineError as error:
+            failures.append(Failure(index, row.text, str(error)))
+        else:
+            measured += _measured(index, row.text, board)
+    if not left:
+        raise Unsupported(f"{model.title} supports none of these methods.", " ".join(skipped.values()))
+    kept = tuple(row for row in measured if row.method == RANDOM or row.method in left)
+    return Study(
+        model.name,
+        removal,
+        n_random,
+        seed,
+        tuple(left),
+        kept,
+        tuple(failures),
+        skipped,
+        *_intervals(kept, left, seed),
+    )
+
+
+def check_methods(methods: Iterable[str]) -> list[str]:
+    """The methods, each once.
+
+    Raises:
+        InvalidInput: There are none, or there is no method of that name.
+    """
+    names = list(dict.fromkeys(methods))
+    if not names:
+        raise InvalidInput("There is no method to test.", f"Choose from: {', '.join(METHODS)}.")
+    for name in names:
+        if name not in METHODS:
+            raise InvalidInput(f"There is no method “{name}”.", f"Choose one of: {', '.join(METHODS)}.")
+    return names
+
+
+def check_removal(removal: str) -> None:
+    """Nothing, if tokens can be removed so.
+
+    Raises:
+        InvalidInput: They cannot.
+    """
+    if removal not in REMOVALS:
+        raise InvalidInput(f"There is no removal “{removal}”.", f"Choose one of: {', '.join(REMOVALS)}.")
+
+
+def _given(row: Row) -> str | tuple[str, str]:
+    return row.text if row.pair is None else (row.text, row.pair)
+
+
+def _attributions(found: Trace, methods: Sequence[str], skipped: dict[str, str], report: Progress) -> list[Attribution]:
+    """Those of the methods that the model supports; the others go to `skipped`, with the reason."""
+    attributions = []
+    for name in methods:
+        try:
+            attributions.append(attribute(found, name, progress=report))
+        except Unsupported as error:
+            skipped[name] = str(error)
+    return attributions
+
+
+def _measured(index: int, text: str, board: Leaderboard) -> list[Measured]:
+    label = (" " if board.target.label.space else "") + board.target.label.text
+    named = {entry.method: entry.metrics for entry in board.entries}
+    named[RANDOM] = {metric: band.mean for metric, band in board.chance.metrics.items()}
+    return [
+        Measured(index, text, name, label, board.measure, len(board.players), metrics)
+        for name, metrics in named.items()
+    ]
+
+
+_Means = Mapping[str, Mapping[str, Interval]]
+
+
+def _intervals(rows: Sequence[Measured], methods: Sequence[str], seed: int) -> tuple[_Means, _Means]:
+    """Each metric's mean over texts, and that of its difference to the same text's random orders."""
+    values = {
+        name: {metric: np.array([row.metrics[metric] for row in rows if row.method == name]) for metric in METRICS}
+        for name in (*methods, RANDOM)
+    }
+    means = {
+        name: {metric: bootstrap(found, seed) for metric, found in metrics.items()} for name, metrics in values.items()
+    }
+    paired = {
+        name: {metric: bootstrap(values[name][metric] - values[RANDOM][metric], seed) for metric in METRICS}
+        for name in methods
+    }
+    return means, paired

@@ -1,0 +1,219 @@
+"""Which attribution of this text does the model confirm, and is that more than chance?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from dashboard.engine.attribution import METHODS, Attribution, Options, ask
+from dashboard.engine.errors import InvalidInput
+from dashboard.engine.faithfulness.curves import Curves, measure_orders, n_runs, order_of, players_of
+from dashboard.engine.faithfulness.metrics import METRICS, metrics_of
+from dashboard.engine.progress import Progress, silent
+from dashboard.engine.question import Question
+from dashboard.engine.removal import values_of_subsets
+from dashboard.engine.tasks import Choice
+from dashboard.engine.tracing import Trace
+
+INTERVAL = (2.5, 97.5)
+"""Percentiles: what 95% of random orders lie between."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """What random orders give: their mean, and what 95% of them lie between."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class CurveBand:
+    """Removal curves of random orders, step by step."""
+
+    fractions: Float[np.ndarray, "step"]
+    mean: Float[np.ndarray, "step"]
+    low: Float[np.ndarray, "step"]
+    high: Float[np.ndarray, "step"]
+
+
+@dataclass(frozen=True, eq=False)
+class Chance:
+    """The chance level that every number here stands beside.
+
+    Attributes:
+        n_orders: Random orders that were run.
+        metrics: By metric name.
+        values: Each metric's value for each random order.
+        curve: From both curves of each order: a random order backwards is a random order.
+    """
+
+    n_orders: int
+    metrics: Mapping[str, Band]
+    values: Mapping[str, Float[np.ndarray, "order"]]
+    curve: CurveBand
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One method's row.
+
+    Attributes:
+        method: Its name.
+        options: What was chosen for it.
+        order: Positions of the removable tokens, most relevant first.
+        metrics: By metric name.
+        curves: What the metrics are computed from.
+        chance: What random orders give.
+    """
+
+    method: str
+    options: Options
+    order: Int[np.ndarray, "player"]
+    metrics: Mapping[str, float]
+    curves: Curves
+    chance: Chance
+
+    def better_than_chance(self, metric: str) -> bool:
+        """True only outside the band of random orders, on the good side."""
+        band, value = self.chance.metrics[metric], self.metrics[metric]
+        return value > band.high if METRICS[metric].higher_is_better else value < band.low
+
+    def worse_than_chance(self, metric: str) -> bool:
+        """True only outside the band of random orders, on the bad side."""
+        band, value = self.chance.metrics[metric], self.metrics[metric]
+        return value < band.low if METRICS[metric].higher_is_better else value > band.high
+
+
+@dataclass(frozen=True, eq=False)
+class Leaderboard:
+    """Methods measured on one text, for one target.
+
+    Attributes:
+        target: What was explained.
+        against: What it was explained against.
+        measure: What the curves show: "probability", "logit" …
+        removal: How tokens were taken away; a name in REMOVALS.
+        players: Positions of the tokens that were removed; the others always stay.
+        entries: One for each attribution, as they were given.
+        chance: What random orders give.
+        n_runs: Different subsets that were run.
+    """
+
+    target: Choice
+    against: Choice | None
+    measure: str
+    removal: str
+    players: Int[np.ndarray, "player"]
+    entries: tuple[Entry, ...]
+    chance: Chance
+    n_runs: int
+
+    def ranked(self, metric: str = "abpc") -> tuple[Entry, ...]:
+        """The entries, best first.
+
+        Raises:
+            InvalidInput: No such metric.
+        """
+        if metric not in METRICS:
+            raise InvalidInput(f"There is no metric “{metric}”.", f"Choose one of: {', '.join(METRICS)}.")
+        return tuple(
+            sorted(self.entries, key=lambda entry: entry.metrics[metric], reverse=METRICS[metric].higher_is_better)
+        )
+
+
+def leaderboard(
+    trace: Trace,
+    attributions: Sequence[Attribution],
+    *,
+    removal: str = "mask",
+    n_random: int = 20,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Leaderboard:
+    """Every metric and both curves of each attribution, beside random orders of the same tokens.
+
+    All subsets of all orders are run together, equal ones once.
+
+    Args:
+        trace: What the attributions explain.
+        attributions: All of one target.
+        removal: How tokens are taken away; a name in REMOVALS.
+        n_random: Random orders for the chance level, at least 2.
+        seed: Of the random orders.
+        progress: Told after each batch; may raise Cancelled.
+
+    Raises:
+        InvalidInput: No attribution, different targets, another text's scores, fewer than two removable tokens, no such
+            removal.
+        Unsupported: The model has nothing to put in a removed token's place.
+    """
+    question = _question(trace, attributions)
+    players = players_of(question)
+    if n_random < 2:
+        raise InvalidInput(f"{n_random} random orders give no interval.", "Ask for 2 or more; 20 is the default.")
+    chooser = np.random.default_rng(seed)
+    orders = [order_of(attribution.scores, players) for attribution in attributions]
+    orders += [chooser.permutation(players) for _ in range(n_random)]
+    n_different = 0
+
+    def values(keep: np.ndarray) -> np.ndarray:
+        nonlocal n_different
+        n_different = len(np.unique(keep, axis=0))
+        return values_of_subsets(question, keep, removal, progress, f"Removing tokens in {len(orders)} orders")
+
+    measured = measure_orders(orders, question.n_tokens, values)
+    n_given = len(attributions)
+    chance = _chance(measured[n_given:])
+    entries = tuple(
+        Entry(attribution.method, attribution.options, order, metrics_of(curves), curves, chance)
+        for attribution, order, curves in zip(attributions, orders[:n_given], measured[:n_given], strict=True)
+    )
+    return Leaderboard(
+        question.target, question.against, question.measure, removal, players, entries, chance, n_different
+    )
+
+
+def leaderboard_passes(trace: Trace, n_methods: int, n_random: int = 20) -> int:
+    """How many runs a leaderboard takes at most, to be said beforehand; the attributions themselves come on top.
+
+    Raises:
+        InvalidInput: Fewer than two tokens can be removed.
+    """
+    return n_runs(len(players_of(ask(trace))), n_methods + n_random)
+
+
+def _question(trace: Trace, attributions: Sequence[Attribution]) -> Question:
+    if not attributions:
+        raise InvalidInput("There is no attribution to test.", f"Choose methods: {', '.join(METHODS)}.")
+    first = attributions[0]
+    for other in attributions:
+        if len(other.scores) != len(trace.tokens):
+            raise InvalidInput(
+                f"“{METHODS[other.method].title}” has {len(other.scores)} scores for {len(trace.tokens)} tokens.",
+                "Compute it on the same text.",
+            )
+        if _asked(other) != _asked(first):
+            raise InvalidInput(
+                f"“{METHODS[other.method].title}” explains another target than “{METHODS[first.method].title}”.",
+                "Explain the same choice with every method.",
+            )
+    return ask(trace, *_asked(first))
+
+
+def _asked(attribution: Attribution) -> tuple[int, int | None]:
+    return attribution.target.id, None if attribution.against is None else attribution.against.id
+
+
+def _chance(measured: Sequence[Curves]) -> Chance:
+    rows = [metrics_of(curves) for curves in measured]
+    values = {name: np.array([row[name] for row in rows]) for name in METRICS}
+    bands = {
+        name: Band(float(found.mean()), *(float(end) for end in np.percentile(found, INTERVAL)))
+        for name, found in values.items()
+    }
+    both = np.stack([curve for curves in measured for curve in (curves.most_first, curves.least_first)])
+    low, high = np.percentile(both, INTERVAL, axis=0)
+    return Chance(len(measured), bands, values, CurveBand(measured[0].fractions, both.mean(0), low, high))

@@ -1,0 +1,140 @@
+"""Does the prediction, and does the explanation, survive a small edit of the text?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+import numpy as np
+
+from dashboard.engine.attribution import Attribution, ask, attribute
+from dashboard.engine.errors import EngineError, OutOfMemory
+from dashboard.engine.faithfulness.agreements import rank_correlation
+from dashboard.engine.faithfulness.text_edits import Edit
+from dashboard.engine.progress import Progress, silent
+from dashboard.engine.question import Question
+from dashboard.engine.tasks import Choice
+from dashboard.engine.tokens import Token, join_words
+from dashboard.engine.tracing import Trace, trace
+
+_FEWEST_SHARED = 3
+"""Two words are always in the same order or the opposite one, which says nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reaction:
+    """What one edit does.
+
+    Attributes:
+        edit: What was changed.
+        reason: Why there is nothing more in this row; empty where all went well.
+        top: The model's most probable choice on the changed text.
+        flipped: It is not the one on the original text. None for a model that makes no choice.
+        before: The target's probability (or what `measure` says) on the original text.
+        after: The same on the changed text.
+        measure: What `before` and `after` are.
+        correlation: Spearman's rank correlation of the scores of the words in both texts; None where fewer than three
+            are in both, or one text gives all of them the same score.
+        n_shared: Words in both, aligned in order.
+        n_words: Words of the original text.
+        tokens: The changed text's tokens.
+        attribution: Its scores.
+    """
+
+    edit: Edit
+    reason: str = ""
+    top: Choice | None = None
+    flipped: bool | None = None
+    before: float | None = None
+    after: float | None = None
+    measure: str = ""
+    correlation: float | None = None
+    n_shared: int = 0
+    n_words: int = 0
+    tokens: tuple[Token, ...] = ()
+    attribution: Attribution | None = None
+
+
+def sensitivity(
+    original: Trace, attribution: Attribution, edits: Sequence[Edit], progress: Progress = silent
+) -> tuple[Reaction, ...]:
+    """One row for each edit: the same model, method, target and options on the changed text.
+
+    An edit that leaves the model without what it needs (no blank to fill, too many tokens) gives a row with the reason.
+
+    Args:
+        original: The unchanged text. Of a pair, the edits are of its first text, and the second stays; tokens that the
+            model continued a text with stay as well.
+        attribution: Its attribution, which says method, target and options.
+        edits: From `edits(text)` and `paraphrase`.
+        progress: Told after each edit; may raise Cancelled.
+
+    Raises:
+        OutOfMemory: The device could not hold it.
+    """
+    rows = []
+    for index, edit in enumerate(edits):
+
+        def report(message: str, fraction: float | None, done: int = index, title: str = edit.title) -> None:
+            progress(f"{title}: {message}", (done + (fraction or 0)) / len(edits))
+
+        report("running", 0.0)
+        try:
+            rows.append(_react(original, attribution, edit, report))
+        except OutOfMemory:
+            raise
+        except EngineError as error:
+            rows.append(Reaction(edit, reason=str(error)))
+    return tuple(rows)
+
+
+def _react(original: Trace, given: Attribution, edit: Edit, report: Progress) -> Reaction:
+    target, against = given.target.id, None if given.against is None else given.against.id
+    encoded = original.encoded
+    text = edit.text if isinstance(encoded.given, str) else (edit.text, encoded.given[1])
+    changed = trace(original.model, text, continued=encoded.continued)
+    found = attribute(changed, given.method, target, against=against, options=given.options, progress=report)
+    before, after = ask(original, target, against), ask(changed, target, against)
+    top = changed.prediction.choices[0]
+    old, new = _word_scores(original, given), _word_scores(changed, found)
+    shared = _aligned([word for word, _ in old], [word for word, _ in new])
+    return Reaction(
+        edit=edit,
+        top=top,
+        flipped=None if len(original.logits) == 1 else top.id != original.prediction.choices[0].id,
+        before=_value(before),
+        after=_value(after),
+        measure=before.measure,
+        correlation=_correlation(np.array([(old[i][1], new[j][1]) for i, j in shared]).reshape(-1, 2)),
+        n_shared=len(shared),
+        n_words=len(old),
+        tokens=changed.tokens,
+        attribution=found,
+    )
+
+
+def _value(question: Question) -> float:
+    return float(question.value(question.trace.logits[None])[0])
+
+
+def _word_scores(found: Trace, attribution: Attribution) -> list[tuple[str, float]]:
+    """Each word that is in the text with its score; a word without one counts as least relevant."""
+    words = join_words(found.tokens, found.text)
+    scores = attribution.per_word(found.tokens)
+    return [
+        (word.text, float("-inf") if np.isnan(score) else float(score))
+        for word, score in zip(words, scores, strict=True)
+        if not word.special
+    ]
+
+
+def _aligned(one: list[str], other: list[str]) -> list[tuple[int, int]]:
+    """Places of the words that are in both texts, in the same order."""
+    blocks = SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks()
+    return [(block.a + i, block.b + i) for block in blocks for i in range(block.size)]
+
+
+def _correlation(pairs: np.ndarray) -> float | None:
+    if len(pairs) < _FEWEST_SHARED:
+        return None
+    found = rank_correlation(pairs[:, 0], pairs[:, 1])
+    return None if np.isnan(found) else found
