@@ -15,6 +15,13 @@ _CORPUS = [
 ] * 4
 
 TEXT = "The capital of France is Paris, and John gave a drink to Mary."
+QUESTION = "When did John go to the store?"
+
+
+def text_for(kind: str) -> str | tuple[str, str]:
+    """TEXT with what a task needs: a blank, or a question before it."""
+    return {"masked token": f"{TEXT} [MASK]", "answer span": (QUESTION, TEXT)}.get(kind, TEXT)
+
 
 # One size for all; what an architecture calls it is in its row.
 _SIZE = {
@@ -54,6 +61,11 @@ ARCHITECTURES: dict[str, Maker] = {
     "bert": _of_class("BertModel", "BertConfig", **_SIZE),
     "bert for masked tokens": _of_class("BertForMaskedLM", "BertConfig", **_SIZE),
     "bert for classes": _of_class("BertForSequenceClassification", "BertConfig", **_SIZE, num_labels=3),
+    "bert for token classes": _of_class(
+        "BertForTokenClassification", "BertConfig", **_SIZE, id2label={0: "O", 1: "B-PER", 2: "I-PER"}
+    ),
+    "llama for token classes": _of_class("LlamaForTokenClassification", "LlamaConfig", **_GROUPED, num_labels=3),
+    "bert for answers": _of_class("BertForQuestionAnswering", "BertConfig", **_SIZE),
     "llama for classes": _of_class("LlamaForSequenceClassification", "LlamaConfig", **_GROUPED, num_labels=3),
     "distilbert": _of_class(
         "DistilBertModel", "DistilBertConfig", dim=32, n_layers=3, n_heads=4, hidden_dim=48, max_position_embeddings=128

@@ -24,6 +24,7 @@ class Encoded:
         offsets: First and one past the last character of each token, in `text`.
         segments: Which text of a pair each token belongs to.
         continued: Tokens at the end that were appended as they are.
+        at: The token whose prediction was asked for; None leaves it to the model's task.
     """
 
     given: str | tuple[str, str]
@@ -32,6 +33,7 @@ class Encoded:
     offsets: list[tuple[int, int]]
     segments: tuple[int, ...]
     continued: tuple[int, ...] = ()
+    at: int | None = None
 
     @property
     def ids(self) -> Int[Tensor, "token"]:
@@ -42,13 +44,16 @@ class Encoded:
         return read_tokens(tokenizer, self.text, self.ids.tolist(), self.offsets, self.segments)
 
 
-def encode(model: LoadedModel, text: str | tuple[str, str], continued: Sequence[int] = ()) -> Encoded:
+def encode(
+    model: LoadedModel, text: str | tuple[str, str], continued: Sequence[int] = (), at: int | None = None
+) -> Encoded:
     """The text as the model takes it.
 
     Args:
         model: Whose tokenizer is used.
         text: One text, or the two of a pair.
         continued: Tokens to append, for a model that continues texts.
+        at: The token whose prediction is asked for, which is kept with the result.
 
     Raises:
         InvalidInput: A text is empty, there are more tokens than the model takes, the model takes no pairs, or it does
@@ -80,7 +85,7 @@ def encode(model: LoadedModel, text: str | tuple[str, str], continued: Sequence[
             (start + shift, end + shift) if sequence == 1 else (start, end)
             for (start, end), sequence in zip(offsets, sequences, strict=True)
         ]
-    encoded = Encoded(text, joined, inputs, offsets, tuple(segments))
+    encoded = Encoded(text, joined, inputs, offsets, tuple(segments), at=at)
     if continued:
         encoded = _append(model, encoded, continued)
     check_length(model, len(encoded.offsets))
@@ -156,6 +161,7 @@ def _append(model: LoadedModel, prompt: Encoded, ids: Sequence[int]) -> Encoded:
         [*prompt.offsets, *((start + first, start + stop) for first, stop in spans)],
         prompt.segments + (0,) * len(ids),
         tuple(int(token) for token in ids),
+        prompt.at,
     )
 
 

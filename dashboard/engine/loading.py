@@ -142,7 +142,7 @@ def _load(
         progress("Checking attention against the model's own", None)
     network, verification = _verified(title, network, tokenizer, task)
     return LoadedModel(
-        name, title, network, tokenizer, task, _facts(network, tokenizer, verification), verification, device
+        name, title, network, tokenizer, task, _facts(network, tokenizer, verification, task), verification, device
     )
 
 
@@ -229,12 +229,12 @@ def _verified(title: str, network: Any, tokenizer: Any, task: Task) -> tuple[Any
         ) from error
 
 
-def _facts(network: Any, tokenizer: Any, verification: Verification) -> Facts:
+def _facts(network: Any, tokenizer: Any, verification: Verification, task: Task) -> Facts:
     config = network.config.get_text_config()
     n_heads = config.num_attention_heads
     limits = [
         n
-        for n in (getattr(config, "max_position_embeddings", None), tokenizer.model_max_length)
+        for n in (getattr(config, "max_position_embeddings", None), tokenizer.model_max_length, task.max_tokens)
         if n is not None and 0 < n < 1e9
     ]
     if verification.method == "eager":

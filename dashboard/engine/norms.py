@@ -67,6 +67,8 @@ def read_norm(module: Any, hidden: int, like: Tensor) -> LinearNorm | None:
         return result[0].float()
 
     bias = apply(torch.zeros(1, hidden, device=like.device))[0]
+    if bias.shape != signs.shape:
+        return None  # another width, such as a head on every token
     size = signs.square().mean().sqrt()
     weight = (apply(signs[None] * _PROBE)[0] - bias) * signs * size
     if hidden % 2:

@@ -56,7 +56,7 @@ def _plain(trace: Trace) -> bool:
         trace.model.captures
         and trace.model.verification.causal
         and n_tokens >= _SHORTEST
-        and trace.prediction.position == n_tokens - 1
+        and trace.model.task.kind == "next token"
         and {"past_key_values", "position_ids", "attention_mask"} <= set(trace.model.accepted)
         and all(isinstance(layer, RebuiltLayer) and _sees_everything_before(layer) for layer in layers)
     )

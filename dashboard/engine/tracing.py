@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,23 +19,12 @@ from dashboard.engine.heat_maps import HeadReduction, HeatMap, Hidden, Pooling, 
 from dashboard.engine.loading import LoadedModel
 from dashboard.engine.passes import run_layers
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.tasks import Choice, Prediction, Readout, make_choice, predict
+from dashboard.engine.sites import Site, reading_head, self_attention
+from dashboard.engine.tasks import Choice, Input, Prediction, Readout, make_choice, predict
 from dashboard.engine.tokens import Token
 
 OUTPUT_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 """How far rebuilt weights times values may be from the kernel's own output; see attention.output_error."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """A place in a model where tokens attend to tokens. So far every model has one: "self"."""
-
-    name: str
-    n_layers: int
-    n_heads: int
-    n_kv_heads: int
-    query_tokens: tuple[Token, ...]
-    key_tokens: tuple[Token, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +56,18 @@ class Trace:
     layers: dict[str, tuple[Layer | None, ...]] = field(repr=False)
 
     @property
-    def key(self) -> tuple[int, str | tuple[str, str], tuple[int, ...]]:
-        """Names the model and the input exactly, to key results by."""
-        return self.model.serial, self.encoded.given, self.encoded.continued
+    def key(self) -> tuple[Any, ...]:
+        """Names the model and the input exactly, to key results by.
+
+        The model's serial number, what was given, what was appended, and `at` in the fourth place if one was asked for.
+        """
+        encoded = self.encoded
+        return (self.model.serial, encoded.given, encoded.continued, *(() if encoded.at is None else (encoded.at,)))
+
+    @property
+    def given(self) -> Input:
+        """What the model's task may know of the input."""
+        return Input(self.text, self.tokens, self.encoded.at, self.model.tokenizer, self.model.network.config)
 
     @property
     def nbytes(self) -> int:
@@ -76,10 +75,10 @@ class Trace:
         return sum(layer.nbytes for layers in self.layers.values() for layer in layers if layer is not None)
 
     def choice(self, target: int | None = None) -> Choice:
-        """The most probable choice, or any other by its vocabulary or class index.
+        """The most probable choice, or any other by its `id`.
 
         Raises:
-            InvalidInput: The model has no such choice.
+            InvalidInput: The model has no such choice, or not on this input.
         """
         if target is None:
             return self.prediction.choices[0]
@@ -87,7 +86,8 @@ class Trace:
             raise InvalidInput(
                 f"The model has no choice number {target}.", f"It has {len(self.logits):,}, counted from 0."
             )
-        return make_choice(self.model.task, self.logits, target, self.model.network, self.model.tokenizer)
+        self.model.task.check_choice(self.given, target)
+        return make_choice(self.model.task, self.logits, target, self.given)
 
     def site(self, name: str = "self") -> Site:
         """The site of that name.
@@ -188,16 +188,7 @@ class Trace:
         The first token and special tokens are left out: heads rest on them. It gives the page something to start with.
         """
         where = self.site(site)
-        ignored = torch.tensor([i in (0, query) or token.special for i, token in enumerate(where.key_tokens)])
-        best, found = -1.0, (0, 0)
-        for index, layer in enumerate(self.layers[site]):
-            if layer is None:
-                continue
-            weights = layer.weights(slice(None), slice(query, query + 1))[:, 0].cpu()  # [head, key]
-            strongest, head = weights.masked_fill(ignored, 0).amax(1).max(0)
-            if float(strongest) > best:
-                best, found = float(strongest), (index, int(head))
-        return found
+        return reading_head(self.layers[site], where.key_tokens, query)
 
     def head_scores(self, name: str, site: str = "self") -> Float[np.ndarray, "layer head"]:
         """One score for every head.
@@ -221,7 +212,12 @@ class Trace:
 
 
 def trace(
-    model: LoadedModel, text: str | tuple[str, str], progress: Progress = silent, *, continued: Sequence[int] = ()
+    model: LoadedModel,
+    text: str | tuple[str, str],
+    progress: Progress = silent,
+    *,
+    continued: Sequence[int] = (),
+    at: int | None = None,
 ) -> Trace:
     """Runs the model once on the text and keeps what its attention depends on.
 
@@ -230,16 +226,19 @@ def trace(
         text: One text, or the two of a pair.
         progress: Told how many layers are done.
         continued: Tokens to append to the text (`Generation.ids`), so that the token after them is predicted.
+        at: Which token's label is explained, or which blank is filled in; by default the first label other than
+            "outside", the first blank.
 
     Raises:
-        InvalidInput: A text is empty, too long, or lacks what the task needs (a mask token); the model takes no pairs,
-            or does not continue texts.
+        InvalidInput: A text is empty, too long, or lacks what the task needs (a mask token, a second text); the model
+            takes no pairs, does not continue texts, or predicts nothing at `at`.
         Unsupported: The rebuilt attention does not reproduce this pass: nothing is drawn.
         OutOfMemory: The device could not hold it.
     """
-    encoded = encode(model, text, continued)
-    position = model.task.position(encoded.ids, model.tokenizer)
+    encoded = encode(model, text, continued, at)
     tokens = encoded.tokens(model.tokenizer)
+    given = Input(encoded.text, tokens, at, model.tokenizer, model.network.config)
+    model.task.check(given)
 
     def report(n_done: int) -> None:
         progress(f"Running {model.title} on {len(tokens):,} tokens", n_done / model.facts.n_layers)
@@ -247,9 +246,11 @@ def trace(
     with model.running(), torch.no_grad():
         started = time.perf_counter()
         ran = run_layers(model, encoded.inputs, report)
-        readout = model.task.readout(position, ran.outputs)
+        position = model.task.position(given, ran.outputs)
+        readout = model.task.readout(given, position, ran.outputs)
         # A copy: a row of all positions' logits would keep them all.
         logits = readout(ran.outputs, torch.ones_like(encoded.inputs["input_ids"]))[0].clone()
+        labels = model.task.labels(given, ran.outputs)
         seconds = time.perf_counter() - started
     layers, error = ran.layers, ran.output_error
     if not bool(logits.isfinite().all()):
@@ -263,20 +264,11 @@ def trace(
             f"On this text the rebuilt attention of {model.title} misses the model's own output by {error:.1e}.",
             "Nothing is drawn that is not what the model computes: try another text or model.",
         )
-    present = [layer for layer in layers if layer is not None]
-    site = Site(
-        "self",
-        len(layers),
-        max(layer.n_heads for layer in present),
-        max(layer.n_kv_heads for layer in present),
-        tokens,
-        tokens,
-    )
     return Trace(
         text=encoded.text,
         tokens=tokens,
-        prediction=predict(model.task, logits, position, model.network, model.tokenizer),
-        sites=(site,),
+        prediction=predict(model.task, logits, position, given, labels),
+        sites=(self_attention(layers, tokens),),
         seconds=seconds,
         output_error=error,
         model=model,

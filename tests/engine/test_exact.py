@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from oracles import eager
-from tiny import ARCHITECTURES, EAGER_ARCHITECTURES, TEXT, make_folder
+from tiny import ARCHITECTURES, EAGER_ARCHITECTURES, TEXT, make_folder, text_for
 
 from dashboard.engine import LoadedModel, load_model, store, trace
 from dashboard.engine.attention import RebuiltLayer
@@ -44,8 +44,7 @@ def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def test_tiny_architectures_equal_eager(tiny: LoadedModel) -> None:
-    text = TEXT + (" [MASK]" if tiny.task.kind == "masked token" else "")
-    found = trace(tiny, text)
+    found = trace(tiny, text_for(tiny.task.kind))
     assert tiny.captures
     assert len(found.tokens) > 10, "sliding windows must be outgrown"
     twin = eager.load(tiny.name, tiny.task.auto_class, str(tiny.device))
@@ -56,8 +55,7 @@ def test_tiny_architectures_equal_eager(tiny: LoadedModel) -> None:
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_padding_is_respected(tiny: LoadedModel, side: str) -> None:
     """The same inputs, padded, give eager's weights on the rows of real tokens."""
-    text = TEXT + (" [MASK]" if tiny.task.kind == "masked token" else "")
-    ids = trace(tiny, text).encoded.inputs["input_ids"]
+    ids = trace(tiny, text_for(tiny.task.kind)).encoded.inputs["input_ids"]
     pad = torch.full((1, 5), tiny.tokenizer.pad_token_id, device=ids.device)
     ones, zeros = torch.ones_like(ids), torch.zeros_like(pad)
     left = side == "left"
@@ -79,8 +77,7 @@ def test_padding_is_respected(tiny: LoadedModel, side: str) -> None:
 
 
 def test_attention_is_what_moves_the_logits(tiny: LoadedModel) -> None:
-    text = TEXT + (" [MASK]" if tiny.task.kind == "masked token" else "")
-    inputs = trace(tiny, text).encoded.inputs
+    inputs = trace(tiny, text_for(tiny.task.kind)).encoded.inputs
     with tiny.running(), torch.no_grad():
         before = tiny.network(**inputs)[0]
         with recording(Recorder(flatten=True)):
@@ -91,8 +88,7 @@ def test_attention_is_what_moves_the_logits(tiny: LoadedModel) -> None:
 
 
 def test_rows_sum_to_one_and_causal_models_never_look_ahead(tiny: LoadedModel) -> None:
-    text = TEXT + (" [MASK]" if tiny.task.kind == "masked token" else "")
-    found = trace(tiny, text)
+    found = trace(tiny, text_for(tiny.task.kind))
     for layer in range(tiny.facts.n_layers):
         weights = found.attention(layer)
         sums = weights.sum(-1)

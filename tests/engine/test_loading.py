@@ -52,9 +52,9 @@ def test_the_number_format_can_be_chosen(folder: Path) -> None:
 def test_tasks_come_from_the_architecture(tmp_path: Path) -> None:
     kinds = {
         name: load_model(str(make_folder(name, tmp_path / name)), device="cpu").task.kind
-        for name in ("gpt2", "bert", "bert for masked tokens", "bert for classes")
+        for name in ("gpt2", "bert", "bert for masked tokens", "bert for classes", "bert for token classes")
     }
-    assert list(kinds.values()) == ["next token", "no head", "masked token", "sequence class"]
+    assert list(kinds.values()) == ["next token", "no head", "masked token", "sequence class", "token class"]
 
 
 def test_a_masked_language_model_needs_a_mask(tmp_path: Path) -> None:

@@ -37,6 +37,22 @@ def directional_derivatives(model: Any, ids: torch.Tensor, target: int, step: fl
 
 
 @torch.no_grad()
+def derivatives_of(model: Any, inputs: dict[str, torch.Tensor], number: Any, step: float = 2e-3) -> np.ndarray:
+    """The same for any number made of the model's outputs, and with the inputs' token types."""
+    embeddings = model.get_input_embeddings()(inputs["input_ids"])
+    rest = {name: tensor for name, tensor in inputs.items() if name != "input_ids"}
+    found = []
+    for i in range(embeddings.shape[1]):
+        ends = []
+        for sign in (1, -1):
+            moved = embeddings.clone()
+            moved[0, i] *= 1 + sign * step
+            ends.append(float(number(model(inputs_embeds=moved, **rest))))
+        found.append((ends[0] - ends[1]) / (2 * step))
+    return np.array(found)
+
+
+@torch.no_grad()
 def gradient_norms(model: Any, ids: torch.Tensor, target: int, step: float = 2e-3) -> np.ndarray:
     """‖∂logit/∂x_i‖ of every token by central differences along every dimension, for a float64 model."""
     embeddings = model.get_input_embeddings()(ids)
