@@ -11,7 +11,13 @@ DtypeOption = Annotated[
 ]
 
 
+_last_said = ""
+
+
 def say(message: str, fraction: float | None) -> None:
-    """Progress on standard error."""
-    share = "" if fraction is None else f" {fraction:.0%}"
-    typer.echo(f"{message}{share}", err=True)
+    """Progress on standard error, each line once."""
+    global _last_said
+    line = message if fraction is None else f"{message} {fraction:.0%}"
+    if line != _last_said:
+        typer.echo(line, err=True)
+    _last_said = line

@@ -19,13 +19,9 @@ MethodsOption = Annotated[str, typer.Option(help="Attribution methods, separated
 
 
 def faithfulness(
-    data: Annotated[
-        str, typer.Option(help="prompts, reviews, or a CSV or JSONL file with a column “text”.")
-    ] = "prompts",
+    data: DataOption = "prompts",
     model: ModelOption = DEFAULT_MODEL,
-    methods: Annotated[
-        str, typer.Option(help="Attribution methods, separated by commas; all of them by default.")
-    ] = ALL,
+    methods: MethodsOption = ALL,
     removal: Annotated[str, typer.Option(help="How tokens are taken away: mask, replace or delete.")] = "mask",
     random: Annotated[int, typer.Option(help="Random orders for each text: the chance level.", min=2)] = 20,
     limit: Annotated[int | None, typer.Option(help="Only the first so many texts.", min=1)] = None,

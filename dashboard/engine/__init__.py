@@ -48,9 +48,10 @@ if TYPE_CHECKING:
     from dashboard.engine.patterns import PATTERNS, name_patterns
     from dashboard.engine.segments import join_sentences, sentence_of
     from dashboard.engine.similarity import Similarity, head_similarity, pair_similarity, row_correlation
+    from dashboard.engine.sites import Site
     from dashboard.engine.tasks import Choice, Prediction
     from dashboard.engine.tokens import Token
-    from dashboard.engine.tracing import Site, Trace, trace
+    from dashboard.engine.tracing import Trace, trace
     from dashboard.engine.verification import Verification
 
 _HOME = {
@@ -60,7 +61,7 @@ _HOME = {
     "Verification": "verification",
     "trace": "tracing",
     "Trace": "tracing",
-    "Site": "tracing",
+    "Site": "sites",
     "Token": "tokens",
     "Prediction": "tasks",
     "Choice": "tasks",

@@ -24,6 +24,8 @@ class Contributions:
     Attributes:
         errors: For each block of rows asked for: how far Σ_j of the parts + bias is from the attention's own output.
 
+    Made of a pass of the norm that follows, so the caller holds `model.running()`.
+
     Raises:
         Unsupported: How the layer's attention joins the stream was not found.
     """

@@ -89,7 +89,7 @@ def notes_on_the_way(question: Question) -> tuple[str, ...]:
 
 
 def resting(scores: Float[np.ndarray, "token"]) -> tuple[Check, ...]:
-    """A check, with a note in it, where more than half of the shares end at the first token."""
+    """A check where more than half of the shares end at the first token."""
     first = float(scores[0]) / max(float(scores.sum()), 1e-30)
     if first <= _MUCH or len(scores) == 1:
         return ()

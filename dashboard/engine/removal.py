@@ -55,10 +55,13 @@ def values_of_subsets(
 
     Raises:
         InvalidInput: No such removal, or it would leave no token.
-        Unsupported: The model has no token to put in a removed one's place.
+        Unsupported: The model has no token to put in a removed one's place, or what it says is lost when tokens move.
     """
     if removal not in REMOVALS:
         raise InvalidInput(f"There is no removal “{removal}”.", f"Choose one of: {', '.join(REMOVALS)}.")
+    refusal = question.trace.model.task.refuses_deletion
+    if removal == "delete" and refusal:
+        raise Unsupported(refusal, f"Choose another removal: {REMOVALS['mask'].title}, or {REMOVALS['replace'].title}.")
     different, place = np.unique(keep, axis=0, return_inverse=True)
     values = np.empty(len(different), np.float32)
     done = 0
@@ -121,7 +124,7 @@ def _run(question: Question, keep: Bool[Tensor, "batch token"], removal: str) ->
                 places = keep[:, :position].sum(1).unique().tolist()
                 if len(places) > 1:
                     return torch.cat([_run(question, row[None], removal) for row in keep])
-                readout = model.task.readout(places[0], None)
+                readout = model.task.readout(trace.given, places[0], None)
         mask = torch.ones_like(inputs["input_ids"])
         return question.value(readout(forward(model, inputs), mask))
 

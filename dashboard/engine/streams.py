@@ -89,7 +89,7 @@ class SplitAttention:
         kv_head_of = torch.arange(*heads.indices(self.layer.n_heads), device=self.layer.device) // group
         seen = self.layer.captured.visibility.span(rows)
         first, last = min(seen.start, rows.start), max(seen.stop, rows.stop)
-        for block in row_blocks(last - first, weights.shape[1] * self._weight.shape[-1]):
+        for block in row_blocks(last - first, sum(weights.shape[:2]) * self._weight.shape[-1]):
             keys = slice(first + block.start, first + block.stop)
             value = self.layer.captured.value[kv_head_of, keys].float()  # [head, key, dim]
             projected = torch.matmul(value, self._weight[heads]).transpose(0, 1)  # [key, head, hidden]

@@ -15,7 +15,7 @@ TARGET = Choice(0, Token("x", 0, 0, 0, 0, False), None, 0.0)
 
 
 def scored(method: str, *scores: float) -> Attribution:
-    return Attribution(method, TARGET, None, {}, np.array(scores, np.float32), "logit", (), (), 0.0)
+    return Attribution(method, TARGET, None, {}, np.array(scores, np.float32), "logit", (), (), 0.0, 1.0, True)
 
 
 def test_ranks_by_hand() -> None:

@@ -1,5 +1,6 @@
 """Attribution against knocked-out columns and finite differences."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,24 @@ def test_leave_one_out_is_a_knocked_out_column(smollm2: LoadedModel, target: int
     np.testing.assert_allclose(result.scores, shares[0] - np.array(shares[1:]), atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["gpt2", "qwen3", "bert for masked tokens", "bert for classes", "bloom (ALiBi)"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gpt2",
+        "qwen3",
+        "bert for masked tokens",
+        "bert for classes",
+        "bert for token classes",
+        "llama for token classes",
+        "bloom (ALiBi)",
+    ],
+)
 def test_leave_one_out_on_other_architectures(name: str, tmp_path: Path, device: str) -> None:
     model = load_model(str(make_folder(name, tmp_path)), device=device, dtype="float32")
     found = trace(model, TEXT + (" [MASK]" if model.task.kind == "masked token" else ""))
     result = attribute(found, "leave_one_out")
     twin = eager.load(model.name, model.task.auto_class, str(model.device))
-    position = {"next token": -1, "masked token": found.prediction.position, "sequence class": None}[model.task.kind]
+    position = -1 if model.task.kind == "next token" else found.prediction.position
     shares = []
     for hidden in [None, *range(len(found.tokens))]:
         if "bloom" in name:  # its positions come from the mask, so it takes no hand-made one: hide with the plain mask
@@ -46,7 +58,7 @@ def test_leave_one_out_on_other_architectures(name: str, tmp_path: Path, device:
                 mask[0, hidden] = 0
             logits = eager.logits(twin, {"input_ids": found.encoded.inputs["input_ids"], "attention_mask": mask})
         else:
-            logits = oracle.knock_out(twin, found.encoded.inputs["input_ids"], hidden, model.task.causal)
+            logits = oracle.knock_out(twin, found.encoded.inputs["input_ids"], hidden, model.verification.causal)
         row = logits[0] if position is None else logits[0, position]
         shares.append(float(row.softmax(-1)[result.target.id]))
     np.testing.assert_allclose(result.scores, shares[0] - np.array(shares[1:]), atol=1e-5)
@@ -137,3 +149,10 @@ def test_methods_say_what_they_are(name: str) -> None:
     assert all([method.title, method.meaning.endswith("."), method.caveat.endswith("."), method.formula, method.source])
     assert method.kind in KINDS
     assert all(option.default and option.meaning.endswith(".") for option in method.options)
+
+
+def test_groups_are_sums_of_what_is_known(minilm: LoadedModel) -> None:
+    found = attribute(trace(minilm, "A man plays."), "gradient_norm")
+    scores = np.array([1, np.nan, 2, np.nan, np.nan, 4], np.float32)
+    grouped = dataclasses.replace(found, scores=scores).per_group((0, 0, 1, 2, 2, 3))
+    np.testing.assert_array_equal(grouped, np.array([1, 2, np.nan, 4], np.float32))

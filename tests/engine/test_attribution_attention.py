@@ -1,5 +1,6 @@
 """Methods that follow attention back through the layers, against whole matrices from a twin's eager attention."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,16 @@ import torch
 from oracles import attention_methods as oracle
 from oracles import eager
 from tiny import TEXT, make_folder
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dashboard import bench
 from dashboard.engine import METHODS, Cancelled, LoadedModel, Trace, attention, attribute, load_model, store, trace
-from dashboard.engine.attribution import ask, chosen_options
+from dashboard.engine.attention import RebuiltLayer
+from dashboard.engine.attribution import ask, chosen_options, value_zeroing
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.progress import silent
+from dashboard.engine.streams import SplitAttention
+from dashboard.engine.wiring import wiring
 
 FOLLOWING = [name for name, method in METHODS.items() if method.family == "attention"]
 SHARES = ["raw_attention", "rollout", "alti", "value_zeroing"]
@@ -70,7 +75,8 @@ def test_the_bundled_decoder_agrees_with_its_eager_twin(smollm2: LoadedModel) ->
     rolled = attribute(found, "rollout")
     np.testing.assert_allclose(rolled.scores, oracle.rollout(weights)[-1], atol=1e-5)
     assert [check.fine for check in rolled.checks] == [False]
-    assert "on the first token" in rolled.notes[0]
+    assert "on the first token" in rolled.checks[0].meaning
+    assert rolled.notes == ()  # the check has said it
     result = attribute(found, "gradient_x_attention")
     expected = oracle.chefer(twin.requires_grad_(False), found.encoded.inputs, logit(found, result.target.id))[-1]
     np.testing.assert_allclose(result.scores, expected, rtol=1e-3, atol=1e-4 * expected.max())
@@ -153,6 +159,99 @@ def test_scores_are_for_the_target_or_say_that_they_are_not(method: str, tmp_pat
     found, _ = traced("llama", tmp_path, device)
     one, other = (attribute(found, method, target).scores for target in (3, 44))
     assert (np.abs(one - other).max() > 1e-3) == METHODS[method].for_target
+
+
+class _Mean(torch.nn.Module):
+    def forward(self, states: torch.Tensor, *unused: Any, **also_unused: Any) -> torch.Tensor:
+        return states.mean(1)
+
+
+@pytest.mark.parametrize("method", ["raw_attention", "leave_one_out"])
+def test_without_a_place_the_target_decides_where_following_starts(method: str, tmp_path: Path, device: str) -> None:
+    decoder, _ = traced("llama", tmp_path / "decoder", device)
+    assert attribute(decoder, method).for_target == METHODS[method].for_target
+    found, _ = traced("bert for classes", tmp_path / "classes", device)
+    found.model.network.bert.pooler = _Mean()
+    found = trace(found.model, TEXT)
+    one, other = (attribute(found, method, target) for target in (0, 1))
+    assert np.abs(one.scores - other.scores).max() > 1e-5
+    assert one.for_target
+
+
+def test_values_are_zeroed_with_one_matrix_a_layer(
+    tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, _ = traced("llama", tmp_path, device)
+    monkeypatch.setattr(value_zeroing, "_LARGEST_BATCH", 2)  # so that no batch has the matrix's shape
+    matrices: list[torch.Tensor] = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = func(*args, **(kwargs or {}))
+            square = (len(found.tokens),) * 2
+            if isinstance(result, torch.Tensor) and result.shape == square and result.dtype == torch.float32:
+                matrices.append(result)  # kept, so that no storage is used twice
+            return result
+
+    with Watch():
+        attribute(found, "value_zeroing")
+    assert len({matrix.untyped_storage().data_ptr() for matrix in matrices}) <= 3  # as many as layers
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        *((method, "llama") for method in [*FOLLOWING, "integrated_gradients", "shapley"]),
+        ("alti", "bert for masked tokens"),  # in these two a norm follows the attention
+        ("alti_logit", "gemma2 (soft cap)"),
+    ],
+)
+def test_modules_run_only_while_the_model_is_held(method: str, name: str, tmp_path: Path, device: str) -> None:
+    found, _ = traced(name, tmp_path, device)
+    options = chosen_options(found, method, {"samples": "10"} if method == "shapley" else {})
+    free: list[str] = []
+
+    def look(name: str) -> Any:
+        return lambda module, args: None if found.model._lock._is_owned() else free.append(name)  # type: ignore[attr-defined]
+
+    hooks = [module.register_forward_pre_hook(look(name)) for name, module in found.model.network.named_modules()]
+    attribute(found, method, options=options)
+    for hook in hooks:
+        hook.remove()
+    assert free == []
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "shapley"])
+def test_long_methods_let_others_use_the_model_meanwhile(method: str, tmp_path: Path, device: str) -> None:
+    found, _ = traced("llama", tmp_path, device)
+    let_in: list[bool] = []
+
+    def another() -> None:
+        let_in.append(found.model._lock.acquire(blocking=False))
+        if let_in[-1]:
+            found.model._lock.release()
+
+    def progress(message: str, fraction: float | None) -> None:
+        thread = threading.Thread(target=another)
+        thread.start()
+        thread.join()
+
+    attribute(found, method, progress=progress)
+    assert len(let_in) > 3
+    assert all(let_in)
+
+
+def test_attention_is_split_in_blocks_that_count_heads(
+    tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, _ = traced("llama", tmp_path, device)
+    layer, wired = found.layers["self"][0], wiring(found.model).present[0]
+    assert isinstance(layer, RebuiltLayer)
+    monkeypatch.setattr(attention, "BLOCK_WEIGHTS", 1000)
+    last = len(found.tokens) - 1
+    for keys, parts in SplitAttention(layer, wired).blocks(slice(last, last + 1)):
+        n_keys, hidden = keys.stop - keys.start, parts.shape[-1]
+        assert n_keys * layer.n_heads * hidden <= 1000  # each head's projected values are there at once
 
 
 def test_layers_and_heads_that_do_not_exist_are_named(smollm2: LoadedModel) -> None:

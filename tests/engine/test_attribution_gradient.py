@@ -10,9 +10,9 @@ from oracles import attribution as oracle
 from oracles import eager
 from tiny import TEXT, make_folder
 
-from dashboard.engine import Cancelled, attribute, load_model, trace
+from dashboard.engine import Cancelled, attribute, devices, load_model, trace
 from dashboard.engine.attribution import METHODS, ask, chosen_options, integrated_gradients
-from dashboard.engine.errors import InvalidInput
+from dashboard.engine.errors import InvalidInput, OutOfMemory
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,41 @@ def test_steps_double_until_the_parts_add_up(name: str, tmp_path: Path, device: 
     if not fine.checks[0].fine:
         assert steps[1] == 256
         assert "do not read these numbers as shares" in fine.notes[1]
+
+
+def test_memory_is_guarded_batch_by_batch(precise: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one batch keeps for the way back is free again before the next."""
+    found, _ = precise
+    question, kept, seen = ask(found), 0, set[int]()
+
+    def count(tensor: torch.Tensor) -> torch.Tensor:
+        nonlocal kept
+        storage = tensor.untyped_storage()
+        kept += storage.nbytes() if storage.data_ptr() not in seen else 0
+        seen.add(storage.data_ptr())
+        return tensor
+
+    batch = question.embeddings()[None].expand(integrated_gradients._steps_at_once(len(found.tokens)), -1, -1)
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        question.from_embeddings(batch.clone().requires_grad_(True))
+    monkeypatch.setattr(integrated_gradients, "MOST_STEPS", 64)
+    monkeypatch.setattr(devices, "free_memory", lambda device: int(1.5 * kept))
+    result = attribute(found, "integrated_gradients", options={"bound": "1%"})
+    assert np.isfinite(result.scores).all()
+    monkeypatch.setattr(devices, "free_memory", lambda device: kept // 4)
+    with pytest.raises(OutOfMemory, match="way back"):
+        attribute(found, "integrated_gradients")
+
+
+def test_only_as_many_passes_are_counted_as_were_made(precise: Any) -> None:
+    found, _ = precise
+    options = {"bound": "20%", "baseline": "mean"}
+    result = attribute(found, "integrated_gradients", options=options)
+    n_steps = int(result.notes[0].split()[0])
+    assert result.passes == 3 * (2 * n_steps - 16)  # all rounds up to that one, each step there and back
+    whole = METHODS["integrated_gradients"].cost(found, chosen_options(found, "integrated_gradients", options)).passes
+    assert result.passes < whole
+    assert attribute(found, "gradient_norm").passes == METHODS["gradient_norm"].cost(found, {}).passes
 
 
 def test_only_baselines_that_exist_are_offered(tmp_path: Path, device: str) -> None:

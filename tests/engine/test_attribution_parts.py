@@ -223,7 +223,8 @@ def test_norms_are_known_by_what_they_do(hidden: int) -> None:
         torch.testing.assert_close(norm.weight, module.weight.detach(), rtol=1e-4, atol=1e-5)
         rebuilt = norm.spread(given) * norm.factors(given, module(given))[:, None] + norm.bias
         torch.testing.assert_close(rebuilt, module(given).detach(), rtol=1e-4, atol=1e-4)
-    for other in (torch.nn.Identity(), torch.nn.Linear(hidden, hidden), torch.nn.Tanh(), torch.nn.Dropout().eval()):
+    linear = [torch.nn.Linear(hidden, width) for width in (hidden, 2, 1)]
+    for other in (torch.nn.Identity(), *linear, torch.nn.Tanh(), torch.nn.Dropout().eval()):
         assert read_norm(other, hidden, given) is None
 
 

@@ -25,7 +25,7 @@ def of_sum(weights: np.ndarray) -> Any:
     return lambda keep: 3 + keep.astype(np.float64) @ weights
 
 
-@pytest.mark.parametrize("scale", [1.0, 0.001, -40.0])
+@pytest.mark.parametrize("scale", [1.0, 0.001, 40.0])
 def test_a_sum_is_explained_by_its_weights_at_any_scale(scale: float) -> None:
     weights = np.random.default_rng(1).normal(size=9)
     scores = (weights * scale).astype(np.float32)
@@ -47,6 +47,16 @@ def test_scores_that_are_wrong_or_zero_are_found_out() -> None:
     assert np.isnan(still[1])
 
 
+def test_scores_of_the_wrong_sign_are_no_better_than_none() -> None:
+    weights, players = np.array([0.0, 3, -1, 2, 5, 0]), np.arange(1, 5)
+    turned = (-40 * weights).astype(np.float32)
+    value, share = captum_numbers.infidelity_of(of_sum(weights), turned, players, 100, seed=0)
+    nothing = captum_numbers.infidelity_of(of_sum(weights), 0 * turned, players, 100, seed=0)
+    assert share == 1
+    assert value == pytest.approx(nothing[0])  # the mean square of the changes
+    assert value > 1
+
+
 def test_infidelity_is_the_least_squares_error_of_the_sums(llama: LoadedModel) -> None:
     found = trace(llama, TEXT)
     question, attribution = ask(found), attribute(found)
@@ -66,6 +76,7 @@ def test_infidelity_is_the_least_squares_error_of_the_sums(llama: LoadedModel) -
     for row in keep:
         sums.append(sum(float(attribution.scores[i]) for i in range(len(row)) if not row[i]))
         losses.append(everything - float(values_of_subsets(question, row[None])[0]))
+    assert np.dot(sums, losses) > 0
     slope = np.linalg.lstsq(np.array(sums)[:, None], np.array(losses), rcond=None)[0][0]
     error = float(np.mean((slope * np.array(sums) - np.array(losses)) ** 2))
     result = infidelity(question, attribution, n_samples=40)

@@ -11,7 +11,7 @@ from tiny import TEXT, make_folder
 from dashboard.engine import Cancelled, LoadedModel, flip, load_model, trace
 from dashboard.engine.attribution import ask
 from dashboard.engine.errors import InvalidInput, Unsupported
-from dashboard.engine.faithfulness import candidates
+from dashboard.engine.faithfulness import candidates, vocabulary
 from dashboard.engine.faithfulness.vocabulary import letters_of
 from dashboard.engine.tokens import read_token
 
@@ -58,8 +58,8 @@ def test_first_order_is_the_gradient_times_the_change_of_embedding(tmp_path: Pat
     model = load_model(str(make_folder("llama", tmp_path)), device=device, dtype="float32")
     found = trace(model, TEXT)
     first, second = (choice.id for choice in found.prediction.choices[:2])
-    question, letters = ask(found, first, second), letters_of(model)
-    listed = candidates.candidates_at(question, letters, frozenset({"paris"}), {3}, lambda m, f: None)
+    question, letters = ask(found, first, second), letters_of(model).without(frozenset({"paris"}))
+    listed = candidates.candidates_at(question, letters, {3}, lambda m, f: None)
     embeddings, gradient = question.embedding_gradient(lambda m, f: None)
     table = model.network.get_input_embeddings().weight
     expected = []
@@ -125,6 +125,42 @@ def test_letters_are_letters(smollm2: LoadedModel) -> None:
         token = read_token(smollm2.tokenizer, int(letters.ids[index]))
         assert (token.text, token.space, token.special) == (letters.texts[index], bool(letters.spaced[index]), False)
         assert token.text.isalpha()
+
+
+def test_the_vocabulary_is_read_once_in_blocks_that_can_be_stopped(
+    tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model(str(make_folder("llama", tmp_path)), device=device, dtype="float32")
+    whole = letters_of(model)
+    assert letters_of(model) is whole
+    monkeypatch.setattr(vocabulary, "_READ_AT_ONCE", 7)
+    fresh = load_model(model.name, device=device, dtype="float32")
+
+    def cancel() -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        letters_of(fresh, cancel)
+    blocks = letters_of(fresh)
+    assert blocks.texts == whole.texts
+    np.testing.assert_array_equal(blocks.ids, whole.ids)
+    np.testing.assert_array_equal(blocks.spaced, whole.spaced)
+
+
+def test_small_blocks_of_the_vocabulary_change_nothing(
+    tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model(str(make_folder("llama", tmp_path)), device=device, dtype="float32")
+    found = trace(model, TEXT)
+    question, letters = ask(found, *(choice.id for choice in found.prediction.choices[:2])), letters_of(model)
+    told: list[float | None] = []
+    whole = candidates.candidates_at(question, letters, set(), lambda message, share: told.append(share))
+    monkeypatch.setattr(candidates, "BLOCK_WEIGHTS", 600)  # places × entries
+    blocks: list[float | None] = []
+    again = candidates.candidates_at(question, letters, set(), lambda message, share: blocks.append(share))
+    assert [(one.position, one.new) for one in again] == [(one.position, one.new) for one in whole]
+    assert len(blocks) >= len(told) + 3
+    assert blocks == sorted(blocks, key=float)  # type: ignore[arg-type]
 
 
 def test_what_cannot_flip_is_said(minilm: LoadedModel, tmp_path: Path, device: str) -> None:

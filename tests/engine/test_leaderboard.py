@@ -13,16 +13,17 @@ from dashboard.engine import METRICS, Cancelled, LoadedModel, Trace, leaderboard
 from dashboard.engine.attribution import Attribution, ask, attribute
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.faithfulness import curves as points
+from dashboard.engine.faithfulness.leaderboards import prediction_interval
 from dashboard.engine.faithfulness.metrics import metrics_of
 
 
 def scored(found: Trace, scores: np.ndarray, method: str = "leave_one_out") -> Attribution:
     """An attribution with made-up scores."""
-    return Attribution(method, found.choice(), None, {}, scores.astype(np.float32), "logit", (), (), 0.0)
+    return Attribution(method, found.choice(), None, {}, scores.astype(np.float32), "logit", (), (), 0.0, 1.0, True)
 
 
 @pytest.mark.parametrize("text", ["The capital of France is Rome", TEXT])
-@pytest.mark.parametrize("name", ["llama", "bert for masked tokens", "bert for classes"])
+@pytest.mark.parametrize("name", ["llama", "bert for masked tokens", "bert for classes", "bert for token classes"])
 def test_curves_and_metrics_are_runs_of_their_own(name: str, text: str, tmp_path: Path, device: str) -> None:
     model = load_model(str(make_folder(name, tmp_path)), device=device, dtype="float32")
     found = trace(model, text + (" [MASK]" if model.task.kind == "masked token" else ""))
@@ -100,7 +101,8 @@ def test_the_band_is_made_of_the_random_orders(minilm: LoadedModel) -> None:
         values, band = board.chance.values[name], board.chance.metrics[name]
         assert len(values) == 9
         assert band.mean == pytest.approx(values.mean())
-        assert (band.low, band.high) == pytest.approx(tuple(np.percentile(values, [2.5, 97.5])))
+        half = 2.306004 * values.std(ddof=1) * np.sqrt(1 + 1 / 9)  # t's 97.5% point with 8 degrees of freedom
+        assert (band.low, band.high) == pytest.approx((values.mean() - half, values.mean() + half))
         assert again.chance.metrics[name] == band
         assert other.chance.metrics[name] != band
         entry = board.entries[0]
@@ -113,6 +115,15 @@ def test_the_band_is_made_of_the_random_orders(minilm: LoadedModel) -> None:
     assert curve.mean[0] == pytest.approx(board.entries[0].curves.whole)
     assert board.ranked()[0].metrics["abpc"] == max(entry.metrics["abpc"] for entry in board.entries)
     assert board.ranked("deletion")[0].metrics["deletion"] == min(e.metrics["deletion"] for e in board.entries)
+
+
+def test_the_band_holds_one_more_random_order_with_95_percent() -> None:
+    """Percentiles of 20 draws hold 87%."""
+    draws = np.random.default_rng(0).normal(5, 3, (21, 20_000))
+    mean, low, high = prediction_interval(draws[:20])
+    held = ((low <= draws[20]) & (draws[20] <= high)).mean()
+    assert held == pytest.approx(0.95, abs=0.006)
+    np.testing.assert_allclose(mean, draws[:20].mean(0))
 
 
 @pytest.mark.parametrize("removal", ["replace", "delete"])

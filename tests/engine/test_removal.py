@@ -21,7 +21,9 @@ def subsets(n_tokens: int, always: np.ndarray, seed: int = 0) -> np.ndarray:
     return keep
 
 
-@pytest.mark.parametrize("name", ["llama", "gpt2", "bert for masked tokens", "bert for classes", "bert"])
+@pytest.mark.parametrize(
+    "name", ["llama", "gpt2", "bert for masked tokens", "bert for classes", "bert for token classes", "bert"]
+)
 @pytest.mark.parametrize("removal", list(REMOVALS))
 def test_each_subset_is_a_run_of_its_own(name: str, removal: str, tmp_path: Path, device: str) -> None:
     model = load_model(str(make_folder(name, tmp_path)), device=device, dtype="float32")
@@ -97,6 +99,7 @@ def test_what_cannot_be_removed_is_said(smollm2: LoadedModel) -> None:
         ("mistral (sliding window)", False),
         ("bert for masked tokens", False),
         ("llama for classes", False),
+        ("llama for token classes", False),
         ("bloom (ALiBi)", False),
     ],
 )

@@ -24,7 +24,7 @@ from dashboard.engine import (
 )
 from dashboard.engine.attribution import Method
 from dashboard.engine.errors import InvalidInput, Unsupported
-from dashboard.engine.faithfulness import RANDOM, evaluation
+from dashboard.engine.faithfulness import RANDOM, evaluation, studies
 from dashboard.engine.faithfulness.intervals import Interval, bootstrap
 
 ROWS = (
@@ -61,7 +61,7 @@ def test_numbers_are_those_of_single_texts(llama: LoadedModel, study: Study) -> 
             assert own[RANDOM].metrics[metric] == pytest.approx(board.chance.values[metric].mean(), abs=1e-6)
 
 
-def test_means_and_pairs(study: Study) -> None:
+def test_means_and_pairs(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     frame = study.frame()
     assert len(frame) == 3 * 3
     assert set(frame["method"]) == {"leave_one_out", "gradient_norm", RANDOM}
@@ -75,7 +75,10 @@ def test_means_and_pairs(study: Study) -> None:
         assert found.low <= found.mean <= found.high
         assert study.paired[name]["abpc"].mean == pytest.approx((wide[name] - wide[RANDOM]).mean())
         random = study.intervals[RANDOM]["abpc"]
+        assert not study.better_than_chance(name, "abpc")  # three texts give no verdict
+        monkeypatch.setattr(studies, "FEWEST_TEXTS", 3)
         assert study.better_than_chance(name, "abpc") == (found.low > random.high)
+        monkeypatch.undo()
     assert json.loads(json.dumps(study.summary()))["texts"] == 3
 
 
@@ -92,6 +95,21 @@ def test_the_bootstrap_is_that_of_resampled_means() -> None:
     assert Interval(0.0, 0.0, 1.0).overlaps(Interval(1.0, 1.0, 2.0))
     assert not Interval(0.0, 0.0, 1.0).overlaps(Interval(2.0, 1.5, 2.0))
     assert alone.overlaps(found)
+
+
+def test_options_reach_the_methods_and_are_kept(llama: LoadedModel, study: Study) -> None:
+    given = {"raw_attention": {"layer": "0", "head": "1"}}
+    chosen = evaluate(llama, ROWS[:1], ["raw_attention"], n_random=2, options=given)
+    found = trace(llama, ROWS[0].text)
+    board = leaderboard(found, [attribute(found, "raw_attention", options=given["raw_attention"])], n_random=2)
+    assert chosen.measured[0].metrics == pytest.approx(board.entries[0].metrics, abs=1e-6)
+    assert chosen.options == given
+    assert chosen.summary()["options"] == given
+    assert study.options == {}
+    with pytest.raises(InvalidInput, match="“Leave one out” has no option “luck”"):
+        evaluate(llama, ROWS, ["leave_one_out"], options={"leave_one_out": {"luck": "1"}})
+    with pytest.raises(InvalidInput, match="no method “magic”"):
+        evaluate(llama, ROWS, ["leave_one_out"], options={"magic": {}})
 
 
 def test_files(study: Study) -> None:

@@ -49,6 +49,9 @@ class Attribution:
         checks: Numbers by which the scores can be judged.
         notes: What a reader must know about them.
         seconds: How long it took.
+        passes: Forward passes' worth of computation that it took.
+        for_target: False when any other target would get the same scores. Methods that only follow attention depend
+            on the target too where the prediction has no place of its own: there it decides where they start.
     """
 
     method: str
@@ -60,6 +63,8 @@ class Attribution:
     checks: tuple[Check, ...]
     notes: tuple[str, ...]
     seconds: float
+    passes: float
+    for_target: bool
 
     def per_word(self, tokens: tuple[Token, ...]) -> Float[np.ndarray, "word"]:
         """Scores summed over the tokens of each word (`Token.word` is the index)."""
@@ -71,11 +76,9 @@ class Attribution:
         Args:
             group_of: The group of each token, counted from 0.
         """
-        groups, known = np.zeros(max(group_of) + 1, self.scores.dtype), ~np.isnan(self.scores)
-        np.add.at(groups, group_of, np.where(known, self.scores, 0))
-        scored = np.zeros(len(groups), bool)
-        np.logical_or.at(scored, group_of, known)
-        return np.where(scored, groups, np.float32(np.nan))
+        group, known = np.asarray(group_of), ~np.isnan(self.scores)
+        sums = np.bincount(group, np.where(known, self.scores, 0)).astype(self.scores.dtype)
+        return np.where(np.bincount(group, known) > 0, sums, np.float32(np.nan))
 
 
 def ask(trace: Trace, target: int | None = None, against: int | None = None) -> Question:
@@ -141,18 +144,22 @@ def attribute(
     """
     chosen = chosen_options(trace, method, options)
     question = ask(trace, target, against)
+    used = METHODS[method]
     started = time.perf_counter()
-    found = METHODS[method].run(question, chosen, progress)
+    found = used.run(question, chosen, progress)
+    seconds = time.perf_counter() - started
     return Attribution(
         method=method,
         target=question.target,
         against=question.against,
         options=chosen,
         scores=found.scores.astype(np.float32),
-        unit=unit_of(METHODS[method], question),
+        unit=unit_of(used, question),
         checks=found.checks,
         notes=found.notes,
-        seconds=time.perf_counter() - started,
+        seconds=seconds,
+        passes=used.cost(trace, chosen).passes if found.passes is None else found.passes,
+        for_target=used.for_target or trace.prediction.position is None,
     )
 
 

@@ -44,7 +44,8 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
         def told(fraction: float, n_done: int = n_done) -> None:
             report("Splitting what attention adds", 0.3 + 0.7 * (n_done + fraction) / len(layers))
 
-        found = Contributions(layer, wires, around)
+        with model.running():
+            found = Contributions(layer, wires, around)
         relevance = times(relevance, found.rows, found.split.numbers_per_row, told)
         errors += found.errors
     return Scored(relevance.cpu().numpy(), (parts_check(errors, model.network.dtype),), notes_on_the_way(question))

@@ -90,7 +90,8 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
         def told(fraction: float, n_done: int = n_done) -> None:
             report("Splitting what attention adds", 0.1 + 0.9 * (n_done + fraction) / len(layers))
 
-        found = Contributions(layer, wires, around)
+        with model.running():
+            found = Contributions(layer, wires, around)
         scores = times(scores, found.rows, found.split.numbers_per_row, told)
         scores += found.toward(end.direction, position)
         errors += found.errors

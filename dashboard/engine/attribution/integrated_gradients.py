@@ -1,6 +1,7 @@
 """The gradient, averaged on the way from an empty input to this one, times the way."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -39,13 +40,13 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
     model, bound = question.trace.model, float(options["bound"].rstrip("%")) / 100
     if "inputs_embeds" not in model.accepted:
         raise Unsupported(f"{model.title} does not take embeddings as input.", "Choose leave-one-out instead.")
-    with model.running(), stop_before_memory_ends(model.network):
+    with model.running():
         path = _path(question, options["baseline"])
-        n_steps = FEWEST_STEPS
+    n_steps = FEWEST_STEPS
+    scores, missed = _integral(question, path, n_steps, report)
+    while missed > bound and n_steps < MOST_STEPS:
+        n_steps *= 2
         scores, missed = _integral(question, path, n_steps, report)
-        while missed > bound and n_steps < MOST_STEPS:
-            n_steps *= 2
-            scores, missed = _integral(question, path, n_steps, report)
     notes = [f"{n_steps} steps."]
     if missed > bound:
         notes.append(
@@ -59,7 +60,7 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
         "By how much the sum of the scores misses what the logit gains from the baseline to this input, as a share of "
         "that gain.",
     )
-    return Scored(scores.cpu().numpy(), (check,), tuple(notes))
+    return Scored(scores.cpu().numpy(), (check,), tuple(notes), _passes(question.trace, n_steps))
 
 
 @dataclass(frozen=True)
@@ -87,15 +88,21 @@ def _integral(question: Question, path: _Path, n_steps: int, report: Progress) -
     """The scores with that many steps, and by what share of the gain their sum misses it."""
     from captum.attr import IntegratedGradients  # here, because it draws in half a second of plotting code
 
+    model = question.trace.model
     n_done = n_steps - FEWEST_STEPS  # of the rounds before, each with half as many
+    integrator = IntegratedGradients(lambda embeddings: _objective(question, embeddings))
+    there_and_back_again = integrator.gradient_func
 
-    def objective(embeddings: Float[Tensor, "step token hidden"]) -> Float[Tensor, "step"]:
+    def one_batch(**given: Any) -> Any:
+        """Some steps: others may use the model, and memory is free again, before the next."""
         nonlocal n_done
-        report(f"Integrating in {n_steps} steps", n_done / (2 * MOST_STEPS - FEWEST_STEPS))
-        n_done += len(embeddings)
-        return _objective(question, embeddings)
+        report(f"Integrating in {n_steps} steps", n_done / _steps_in_all(MOST_STEPS))
+        n_done += len(given["inputs"][0])
+        with model.running(), stop_before_memory_ends(model.network):
+            return there_and_back_again(**given)
 
-    parts = IntegratedGradients(objective).attribute(
+    integrator.gradient_func = one_batch
+    parts = integrator.attribute(
         path.input,
         baselines=path.baseline,
         n_steps=n_steps,
@@ -104,6 +111,15 @@ def _integral(question: Question, path: _Path, n_steps: int, report: Progress) -
     )
     scores = parts[0].float().sum(-1)
     return scores.detach(), abs(float(scores.sum()) - path.gain) / max(abs(path.gain), 1e-12)
+
+
+def _steps_in_all(n_steps: int) -> int:
+    """Of all rounds up to the one with that many."""
+    return 2 * n_steps - FEWEST_STEPS
+
+
+def _passes(trace: Trace, n_steps: int) -> float:
+    return there_and_back(trace).passes * _steps_in_all(n_steps)
 
 
 def _steps_at_once(n_tokens: int) -> int:
@@ -135,9 +151,7 @@ def baseline_embedding(trace: Trace, baseline: str) -> Float[Tensor, "hidden"]:
 
 def _cost(trace: Trace, options: Options) -> Cost:
     """All rounds, each step there and back: what it takes when the scores never add up."""
-    once = there_and_back(trace)
-    n_steps = 2 * MOST_STEPS - FEWEST_STEPS
-    return Cost(once.passes * n_steps, once.bytes * _steps_at_once(len(trace.tokens)))
+    return Cost(_passes(trace, MOST_STEPS), there_and_back(trace).bytes * _steps_at_once(len(trace.tokens)))
 
 
 METHODS.add(

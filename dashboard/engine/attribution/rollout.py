@@ -25,8 +25,7 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
         )
         relevance = (moved + relevance) / 2
     scores = relevance.cpu().numpy()
-    checks = resting(scores)
-    return Scored(scores, checks, (*notes_on_the_way(question), *(check.meaning for check in checks)))
+    return Scored(scores, resting(scores), notes_on_the_way(question))
 
 
 METHODS.add(

@@ -46,14 +46,13 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
 
     sampler = ShapleyValueSampling(values)
     sampler.permutation_generator = _orders
-    with model.running():
-        means = sampler.attribute(
-            torch.ones(1, len(players)),
-            baselines=torch.zeros(1, len(players)),
-            n_samples=n_samples,
-            perturbations_per_eval=len(players),
-        )[0].numpy()
-        ends = values(torch.stack([torch.zeros(len(players)), torch.ones(len(players))])).numpy()
+    means = sampler.attribute(
+        torch.ones(1, len(players)),
+        baselines=torch.zeros(1, len(players)),
+        n_samples=n_samples,
+        perturbations_per_eval=len(players),
+    )[0].numpy()
+    ends = values(torch.stack([torch.zeros(len(players)), torch.ones(len(players))])).numpy()
     scores = np.full(question.n_tokens, np.nan, np.float32)
     scores[players] = means
     return Scored(

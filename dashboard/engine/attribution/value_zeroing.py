@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dashboard.engine.attention import RebuiltLayer
+from dashboard.engine.attention import RebuiltLayer, row_blocks
 from dashboard.engine.attribution import METHODS, Cost, Method, Options, Question, Scored, forward_passes
 from dashboard.engine.capture import silencing, watching
 from dashboard.engine.following import notes_on_the_way, reading_passes, resting, start
@@ -71,15 +71,20 @@ def _moved(
     """Relevance · C for one layer; C[i, j] says how far the output at i turns without token j's values."""
     n_tokens, model = question.n_tokens, question.trace.model
     batch = min(_LARGEST_BATCH, max(1, _TOKENS_AT_ONCE // n_tokens))
-    found = torch.zeros(n_tokens, n_tokens, device=relevance.device)  # [row, key]
+    asked = relevance.nonzero()[:, 0].tolist() or [0]
+    rows = slice(asked[0], asked[-1] + 1)  # outside of it nothing is asked for
+    found = torch.zeros(rows.stop - rows.start, n_tokens, device=relevance.device)  # [row, key]
     for tokens in torch.arange(n_tokens, device=relevance.device).split(batch):
         report(f"Running each layer without each of {n_tokens} tokens' values", float(tokens[0]) / n_tokens)
         with model.running(), silencing(tokens):
-            found[:, tokens] = _cosine_distance(call.again(len(tokens)), call.output).T
-    found *= layer.visible(slice(0, n_tokens))  # a row that does not see the token cannot turn: the rest is rounding
-    sums = found.sum(1, keepdim=True)
-    alone = torch.eye(n_tokens, device=found.device)  # rows that nothing turns keep to themselves
-    return relevance @ torch.where(sums > 0, found / sums.clamp_min(1e-30), alone)
+            found[:, tokens] = _cosine_distance(call.again(len(tokens))[:, rows], call.output[rows]).T
+    for block in row_blocks(len(found), n_tokens):
+        # A row that does not see the token cannot turn: the rest is rounding.
+        found[block] *= layer.visible(slice(rows.start + block.start, rows.start + block.stop))
+    sums = found.sum(1)
+    moved = torch.where(sums > 0, relevance[rows] / sums.clamp_min(1e-30), 0) @ found
+    moved[rows] += torch.where(sums > 0, 0, relevance[rows])  # rows that nothing turns keep to themselves
+    return moved
 
 
 def run(question: Question, options: Options, report: Progress) -> Scored:
@@ -100,8 +105,7 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
         step = part_of(report, 0.15 + 0.85 * n_done / len(layers), 0.15 + 0.85 * (n_done + 1) / len(layers))
         relevance = _moved(question, call, layer, relevance, step)
     scores = relevance.cpu().numpy()
-    checks = resting(scores)
-    return Scored(scores, checks, (*notes_on_the_way(question), *(check.meaning for check in checks)))
+    return Scored(scores, resting(scores), notes_on_the_way(question))
 
 
 def _cost(trace: Trace, options: Options) -> Cost:
@@ -109,7 +113,7 @@ def _cost(trace: Trace, options: Options) -> Cost:
     base = forward_passes(trace, len(trace.tokens) + 1 + reading_passes(trace))
     config = trace.model.network.config.get_text_config()
     kept = len(trace.tokens) * config.hidden_size * trace.model.facts.n_layers * trace.model.network.dtype.itemsize
-    return Cost(base.passes, base.bytes + kept + 12 * len(trace.tokens) ** 2)
+    return Cost(base.passes, base.bytes + kept + 4 * len(trace.tokens) ** 2)
 
 
 METHODS.add(

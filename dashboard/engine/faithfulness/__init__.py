@@ -27,10 +27,11 @@ from dashboard.engine.faithfulness.leaderboards import (
 )
 from dashboard.engine.faithfulness.metrics import METRICS, Metric
 from dashboard.engine.faithfulness.reactions import Reaction, sensitivity
-from dashboard.engine.faithfulness.studies import RANDOM, Failure, Measured, Study, check_format
+from dashboard.engine.faithfulness.studies import FEWEST_TEXTS, RANDOM, Failure, Measured, Study, check_format
 from dashboard.engine.faithfulness.text_edits import Edit, edits, paraphrase
 
 __all__ = [
+    "FEWEST_TEXTS",
     "METRICS",
     "RANDOM",
     "Agreement",

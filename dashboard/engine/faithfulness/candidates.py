@@ -1,15 +1,15 @@
 """Which substitutions of one token are worth a run: first-order estimates for the whole vocabulary, in blocks."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
+from dashboard.engine.attention import BLOCK_WEIGHTS
 from dashboard.engine.faithfulness.vocabulary import Letters, editable, encodes_to, spliced
-from dashboard.engine.progress import Progress
+from dashboard.engine.progress import Progress, part_of
 from dashboard.engine.question import Question
 
 N_CANDIDATES = 32
@@ -38,10 +38,16 @@ class Candidate:
     ids: list[int]
 
 
-def candidates_at(
-    question: Question, letters: Letters, forbidden: frozenset[str], used: set[int], report: Progress
-) -> list[Candidate]:
-    """The best substitutions by first order whose text tokenises as it should, at most N_CANDIDATES."""
+def candidates_at(question: Question, letters: Letters, used: set[int], report: Progress) -> list[Candidate]:
+    """The best substitutions by first order whose text tokenises as it should, at most N_CANDIDATES.
+
+    Args:
+        question: What is to become smaller.
+        letters: What may be put in a token's place: another entry, with a space before it if and only if the token
+            has one.
+        used: Positions that stay as they are.
+        report: Told after the gradient and each block of the vocabulary, up to a half; may raise Cancelled.
+    """
     found, text = question.trace, question.trace.text
     ids = found.encoded.ids.tolist()
     places = [i for i in np.flatnonzero(~question.protected).tolist() if i not in used and editable(found.tokens[i])]
@@ -49,11 +55,10 @@ def candidates_at(
     if not places or not len(letters.ids):
         return kept
     embeddings, gradient = question.embedding_gradient(report)
-    allowed = np.stack([letters.like(found.tokens[i], forbidden) for i in places])
-    texts = dict(zip(letters.ids.tolist(), letters.texts, strict=True))
-    for predicted, place, new in _first_order(question, letters, embeddings[places], gradient[places], allowed):
-        position = places[place]
-        changed = spliced(text, found.tokens[position], texts[new])
+    blocks = part_of(report, 1 / 3, 1 / 2)
+    for predicted, position, entry in _first_order(question, letters, places, embeddings, gradient, blocks):
+        new = int(letters.ids[entry])
+        changed = spliced(text, found.tokens[position], letters.texts[entry])
         wanted = [*ids[:position], new, *ids[position + 1 :]]
         if encodes_to(found.model, changed, wanted):
             kept.append(Candidate(position, new, predicted, changed, wanted))
@@ -66,24 +71,35 @@ def candidates_at(
 def _first_order(
     question: Question,
     letters: Letters,
-    embeddings: Float[Tensor, "place hidden"],
-    gradient: Float[Tensor, "place hidden"],
-    allowed: Bool[np.ndarray, "place entry"],
-) -> Iterator[tuple[float, int, int]]:
-    """(E[v] − E[x_i])·g_i with its place and entry, the lowest first, as long as it is below 0.
+    places: list[int],
+    embeddings: Float[Tensor, "token hidden"],
+    gradient: Float[Tensor, "token hidden"],
+    report: Progress,
+) -> list[tuple[float, int, int]]:
+    """(E[v] − E[x_i])·g_i with its position and its entry in `letters`, the lowest first, as long as it is below 0.
 
-    In blocks of the vocabulary: memory for entries × hidden of one block, and the best of each.
+    In blocks of the vocabulary: memory for entries × hidden and for places × entries of one block.
     """
-    model = question.trace.model
-    here = (embeddings * gradient).sum(1)  # [place]
+    model, device = question.trace.model, gradient.device
+    tokens = [question.trace.tokens[i] for i in places]
+    spaced = torch.tensor([token.space for token in tokens], device=device)[:, None]
+    ids = torch.tensor([token.id for token in tokens], device=device)[:, None]
+    toward = gradient[places]  # [place, hidden]
+    here = (embeddings[places] * toward).sum(1, keepdim=True)  # [place, 1]
     best: list[tuple[float, int, int]] = []
-    for start in range(0, len(letters.ids), _ENTRIES_AT_ONCE):
-        entries = torch.from_numpy(letters.ids[start : start + _ENTRIES_AT_ONCE]).to(gradient.device)
-        vectors = model.network.get_input_embeddings()(entries).float()  # as the model reads them, scaled if it scales
-        change = gradient @ vectors.T - here[:, None]  # [place, entry]
-        off = torch.from_numpy(~allowed[:, start : start + _ENTRIES_AT_ONCE]).to(change.device)
-        values, flat = change.masked_fill(off, torch.inf).flatten().topk(min(_EXAMINED, change.numel()), largest=False)
+    n_entries = max(1, min(_ENTRIES_AT_ONCE, BLOCK_WEIGHTS // len(places)))
+    for start in range(0, len(letters.ids), n_entries):
+        report("comparing the vocabulary", start / len(letters.ids))
+        block = slice(start, start + n_entries)
+        entries = torch.from_numpy(letters.ids[block]).to(device)
+        with model.running():
+            vectors = model.network.get_input_embeddings()(entries).float()  # as the model reads them, scaled or not
+        change = (toward @ vectors.T).sub_(here)  # [place, entry]
+        change.masked_fill_(torch.from_numpy(letters.spaced[block]).to(device) != spaced, torch.inf)
+        change.masked_fill_(entries == ids, torch.inf)
+        values, flat = change.flatten().topk(min(_EXAMINED, change.numel()), largest=False)
         for value, at in zip(values.tolist(), flat.tolist(), strict=True):
             if value < 0:
-                best.append((value, at // len(entries), int(entries[at % len(entries)])))
-    yield from sorted(best)[:_EXAMINED]
+                best.append((value, places[at // len(entries)], start + at % len(entries)))
+        best = sorted(best)[:_EXAMINED]
+    return best

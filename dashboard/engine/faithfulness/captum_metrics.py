@@ -21,10 +21,10 @@ class Infidelity:
     """How badly sums of scores predict what the model loses.
 
     Attributes:
-        value: E[(β·Σ_{i removed} φ_i − (f(x) − f(x without them)))²], with the β that fits best, so that the scale of
-            the scores does not matter. In squares of what is measured; 0 is perfect.
-        share: value / E[(f(x) − f(x without them))²]: 0 perfect, 1 no better than scores that are all 0. NaN where no
-            removal changes anything.
+        value: E[(β·Σ_{i removed} φ_i − (f(x) − f(x without them)))²], with the β ≥ 0 that fits best, so that the scale
+            of the scores does not matter but their signs do. In squares of what is measured; 0 is perfect.
+        share: value / E[(f(x) − f(x without them))²]: 0 perfect, 1 no better than scores that are all 0, which
+            scores of the wrong sign are too (β = 0). NaN where no removal changes anything.
         n_samples: Random subsets that were removed.
         measure: What f is: "probability", "logit" …
     """
@@ -88,11 +88,13 @@ def infidelity_of(
 
     chooser = np.random.default_rng(seed)
     known: dict[str, np.ndarray] = {}
+    given = np.nan_to_num(scores[players]).astype(np.float64)
 
     def perturb(present: Tensor) -> tuple[Tensor, Tensor]:
         removed = np.zeros(tuple(present.shape), np.float32)  # [sample, player]
         for row in removed:
             row[chooser.permutation(len(players))[: chooser.integers(1, len(players) + 1)]] = 1
+        known["sums"] = removed @ given
         gone = torch.from_numpy(removed)
         return gone, present - gone
 
@@ -107,12 +109,16 @@ def infidelity_of(
         run,
         perturb,
         torch.ones(1, len(players)),
-        torch.from_numpy(np.nan_to_num(scores[players])).double()[None],
+        torch.from_numpy(given)[None],
         n_perturb_samples=n_samples,
         normalize=True,
     )
+    losses = known["whole"] - known["without"]
+    whole = float(np.mean(losses**2))
+    if float(known["sums"] @ losses) < 0:  # captum's best β is negative: it would read the scores the other way round
+        return whole, _share(whole, whole)
     value = max(0.0, float(found))  # a difference of sums of squares: rounding can put it below 0
-    return value, _share(value, float(np.mean((known["whole"] - known["without"]) ** 2)))
+    return value, _share(value, whole)
 
 
 def _share(value: float, whole: float) -> float:

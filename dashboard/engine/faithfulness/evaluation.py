@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from dashboard.engine.attribution import METHODS, Attribution, attribute
+from dashboard.engine.attribution import METHODS, Attribution, Options, attribute
 from dashboard.engine.datasets import Row
 from dashboard.engine.errors import EngineError, InvalidInput, Unsupported
 from dashboard.engine.faithfulness.intervals import Interval, bootstrap
@@ -25,6 +25,7 @@ def evaluate(
     removal: str = "mask",
     n_random: int = 20,
     seed: int = 0,
+    options: Mapping[str, Options] | None = None,
     progress: Progress = silent,
 ) -> Study:
     """Every method on every text: why did the model make its own most probable choice, and do the measures confirm it?
@@ -40,13 +41,16 @@ def evaluate(
         removal: A name in REMOVALS.
         n_random: Random orders for each text.
         seed: Of the random orders (each text has its own) and of the resamples.
+        options: Choices for the methods' options, by method and name; defaults otherwise.
         progress: Told the text and how far it is; may raise Cancelled.
 
     Raises:
-        InvalidInput: No text, no method, no such method or removal, or fewer than two random orders.
+        InvalidInput: No text, no method, no such method, option or removal, or fewer than two random orders.
         Unsupported: The model supports none of the methods.
     """
     left = check_methods(METHODS if methods is None else methods)
+    chosen = {name: dict(choices) for name, choices in (options or {}).items()}
+    _check_options(chosen)
     check_removal(removal)
     if n_random < 2:
         raise InvalidInput(f"{n_random} random orders give no interval.", "Ask for 2 or more; 20 is the default.")
@@ -63,7 +67,7 @@ def evaluate(
         report("running", 0.0)
         try:
             found = trace(model, _given(row))
-            attributions = _attributions(found, left, skipped, report)
+            attributions = _attributions(found, left, chosen, skipped, report)
             left = [attribution.method for attribution in attributions]
             if not left:
                 break
@@ -87,6 +91,7 @@ def evaluate(
         tuple(failures),
         skipped,
         *_intervals(kept, left, seed),
+        {name: chosen[name] for name in left if name in chosen},
     )
 
 
@@ -105,6 +110,15 @@ def check_methods(methods: Iterable[str]) -> list[str]:
     return names
 
 
+def _check_options(options: Mapping[str, Options]) -> None:
+    for name in check_methods(options) if options else ():
+        has = [option.name for option in METHODS[name].options]
+        for wrong in sorted(set(options[name]) - set(has)):
+            raise InvalidInput(
+                f"“{METHODS[name].title}” has no option “{wrong}”.", f"Its options: {', '.join(has) or 'none'}."
+            )
+
+
 def check_removal(removal: str) -> None:
     """Nothing, if tokens can be removed so.
 
@@ -119,12 +133,18 @@ def _given(row: Row) -> str | tuple[str, str]:
     return row.text if row.pair is None else (row.text, row.pair)
 
 
-def _attributions(found: Trace, methods: Sequence[str], skipped: dict[str, str], report: Progress) -> list[Attribution]:
+def _attributions(
+    found: Trace,
+    methods: Sequence[str],
+    options: Mapping[str, Options],
+    skipped: dict[str, str],
+    report: Progress,
+) -> list[Attribution]:
     """Those of the methods that the model supports; the others go to `skipped`, with the reason."""
     attributions = []
     for name in methods:
         try:
-            attributions.append(attribute(found, name, progress=report))
+            attributions.append(attribute(found, name, options=options.get(name), progress=report))
         except Unsupported as error:
             skipped[name] = str(error)
     return attributions

@@ -105,8 +105,8 @@ def flip(
     """
     question = _question(original, target, towards, max_steps)
     wanted = None if towards is None else original.choice(towards)
-    letters = letters_of(original.model)
     forbidden = frozenset(c.label.text.casefold() for c in (question.target, wanted) if c is not None)
+    letters = letters_of(original.model, lambda: progress("Reading the vocabulary", 0.0)).without(forbidden)
     now, steps, n_runs, used = original, [], 1, set[int]()
     message = f"{max_steps} substitutions did not change the model's choice."
     for step in range(max_steps):
@@ -116,7 +116,7 @@ def flip(
 
         report("gradient", 0.0)
         question = ask(now, question.target.id, _rival(now.logits, question.target.id, towards))
-        found = candidates_at(question, letters, forbidden, used, report)
+        found = candidates_at(question, letters, used, report)
         if not found:
             message = "No allowed substitution lowers the target by first order."
             break

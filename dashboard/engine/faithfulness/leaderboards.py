@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy import stats
 
 from dashboard.engine.attribution import METHODS, Attribution, Options, ask
 from dashboard.engine.errors import InvalidInput
@@ -16,13 +17,17 @@ from dashboard.engine.removal import values_of_subsets
 from dashboard.engine.tasks import Choice
 from dashboard.engine.tracing import Trace
 
-INTERVAL = (2.5, 97.5)
-"""Percentiles: what 95% of random orders lie between."""
+INTERVAL = 0.95
+"""With this probability one more random order lies within the band of those that were run."""
 
 
 @dataclass(frozen=True)
 class Band:
-    """What random orders give: their mean, and what 95% of them lie between."""
+    """What random orders give: their mean, and where one more of them lies with a probability of 95%.
+
+    A prediction interval: mean ± t_{n−1}(97.5%) · sd · √(1 + 1/n) of n random orders, as if they were normal.
+    Percentiles of 20 orders would hold only 87% of others.
+    """
 
     mean: float
     low: float
@@ -31,7 +36,7 @@ class Band:
 
 @dataclass(frozen=True, eq=False)
 class CurveBand:
-    """Removal curves of random orders, step by step."""
+    """Removal curves of random orders: their mean and their `Band`, step by step."""
 
     fractions: Float[np.ndarray, "step"]
     mean: Float[np.ndarray, "step"]
@@ -47,7 +52,7 @@ class Chance:
         n_orders: Random orders that were run.
         metrics: By metric name.
         values: Each metric's value for each random order.
-        curve: From both curves of each order: a random order backwards is a random order.
+        curve: From both curves of each order, twice as many draws: a random order backwards is a random order.
     """
 
     n_orders: int
@@ -210,10 +215,14 @@ def _asked(attribution: Attribution) -> tuple[int, int | None]:
 def _chance(measured: Sequence[Curves]) -> Chance:
     rows = [metrics_of(curves) for curves in measured]
     values = {name: np.array([row[name] for row in rows]) for name in METRICS}
-    bands = {
-        name: Band(float(found.mean()), *(float(end) for end in np.percentile(found, INTERVAL)))
-        for name, found in values.items()
-    }
+    bands = {name: Band(*(float(number) for number in prediction_interval(found))) for name, found in values.items()}
     both = np.stack([curve for curves in measured for curve in (curves.most_first, curves.least_first)])
-    low, high = np.percentile(both, INTERVAL, axis=0)
-    return Chance(len(measured), bands, values, CurveBand(measured[0].fractions, both.mean(0), low, high))
+    return Chance(len(measured), bands, values, CurveBand(measured[0].fractions, *prediction_interval(both)))
+
+
+def prediction_interval(draws: Float[np.ndarray, "draw *each"]) -> Float[np.ndarray, "3 *each"]:
+    """The mean of some draws, and the ends between which one more lies with the probability INTERVAL."""
+    draws = draws.astype(np.float64)
+    n_draws, mean = len(draws), draws.mean(0)
+    half = stats.t.ppf((1 + INTERVAL) / 2, n_draws - 1) * draws.std(0, ddof=1) * np.sqrt(1 + 1 / n_draws)
+    return np.stack([mean, mean - half, mean + half])

@@ -13,6 +13,9 @@ from dashboard.engine.faithfulness.metrics import METRICS
 RANDOM = "random"
 """What the chance level is called in tables."""
 
+FEWEST_TEXTS = 10
+"""Fewer give numbers, but no verdict."""
+
 FORMATS = ("parquet", "csv")
 
 
@@ -59,6 +62,7 @@ class Study:
         skipped: Methods that this model does not support, with the reason.
         intervals: Of each method, and `RANDOM`: each metric's mean over texts with its 95% interval.
         paired: Of each method: the mean of its difference to the same text's random orders.
+        options: What was chosen for the methods' options, by method and name; the others had their defaults.
     """
 
     model: str
@@ -71,6 +75,7 @@ class Study:
     skipped: Mapping[str, str]
     intervals: Mapping[str, Mapping[str, Interval]]
     paired: Mapping[str, Mapping[str, Interval]]
+    options: Mapping[str, Mapping[str, str]]
 
     @property
     def n_texts(self) -> int:
@@ -78,7 +83,12 @@ class Study:
         return len({row.index for row in self.measured})
 
     def better_than_chance(self, method: str, metric: str) -> bool:
-        """True only where the method's interval does not overlap that of random orders and is on the good side."""
+        """True only where the method's interval does not overlap that of random orders and is on the good side.
+
+        Never for fewer than 10 texts: a bootstrap of a few numbers says little more than their range.
+        """
+        if self.n_texts < FEWEST_TEXTS:
+            return False
         own, random = self.intervals[method][metric], self.intervals[RANDOM][metric]
         higher = own.mean > random.mean
         return not own.overlaps(random) and higher == METRICS[metric].higher_is_better
@@ -139,6 +149,7 @@ class Study:
             "removal": self.removal,
             "random orders": self.n_random,
             "seed": self.seed,
+            "options": {name: dict(chosen) for name, chosen in self.options.items()},
             "texts": self.n_texts,
             "failures": [vars(failure) for failure in self.failures],
             "skipped": dict(self.skipped),

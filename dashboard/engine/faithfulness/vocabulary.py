@@ -1,6 +1,8 @@
 """Which vocabulary entries may stand where another one stands, and what the text is then."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -10,6 +12,7 @@ from dashboard.engine.tokens import Token, read_tokens, special_ids
 
 _CONTINUES = "##"
 """WordPiece's mark of a token that goes on in the middle of a word."""
+_READ_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,31 +29,45 @@ class Letters:
     spaced: Bool[np.ndarray, "entry"]
     texts: tuple[str, ...]
 
-    def like(self, token: Token, forbidden: frozenset[str]) -> Bool[np.ndarray, "entry"]:
-        """Entries that may replace a token: another one, with a space before it if and only if the token has one.
-
-        Args:
-            token: What is replaced.
-            forbidden: Case-folded texts that are left out.
-        """
-        other = np.array([text.casefold() not in forbidden for text in self.texts])
-        return other & (self.spaced == token.space) & (self.ids != token.id)
+    def without(self, forbidden: frozenset[str]) -> "Letters":
+        """The same but for some entries, given by their case-folded texts."""
+        kept = [index for index, text in enumerate(self.texts) if text.casefold() not in forbidden]
+        return Letters(self.ids[kept], self.spaced[kept], tuple(self.texts[index] for index in kept))
 
 
-def letters_of(model: LoadedModel) -> Letters:
-    """The entries of a model's vocabulary that are letters only, in the writing of any language."""
+_known: "WeakKeyDictionary[LoadedModel, Letters]" = WeakKeyDictionary()
+
+
+def letters_of(model: LoadedModel, report: Callable[[], None] = lambda: None) -> Letters:
+    """The entries of a model's vocabulary that are letters only, in the writing of any language.
+
+    Found at the first call, which takes seconds for a large vocabulary.
+
+    Args:
+        model: Whose vocabulary.
+        report: Called before each block of entries; may raise Cancelled.
+    """
+    if model not in _known:
+        _known[model] = _find(model, report)
+    return _known[model]
+
+
+def _find(model: LoadedModel, report: Callable[[], None]) -> Letters:
     tokenizer = model.tokenizer
     n_entries = min(len(tokenizer), model.network.get_input_embeddings().weight.shape[0])
     pieces = tokenizer.convert_ids_to_tokens(list(range(n_entries)))
     (between,) = tokenizer("a", add_special_tokens=False)["input_ids"][:1]
-    # A plain letter after each entry ends characters that the entry leaves unfinished; those have a `part` then.
-    ids = [index for entry in range(n_entries) if pieces[entry] is not None for index in (entry, between)]
-    tokens = read_tokens(tokenizer, "", ids, [(0, 0)] * len(ids))[::2]
-    control = special_ids(tokenizer)
-    kept = [token for token in tokens if not token.part and token.id not in control and token.text.isalpha()]
+    control, kept = special_ids(tokenizer), list[Token]()
+    for start in range(0, n_entries, _READ_AT_ONCE):
+        report()
+        block = range(start, min(start + _READ_AT_ONCE, n_entries))
+        # A plain letter after each entry ends characters that the entry leaves unfinished; those have a `part` then.
+        ids = [index for entry in block if pieces[entry] is not None for index in (entry, between)]
+        tokens = read_tokens(tokenizer, "", ids, [(0, 0)] * len(ids))[::2]
+        kept += [token for token in tokens if not token.part and token.id not in control and token.text.isalpha()]
     return Letters(
-        np.array([token.id for token in kept]),
-        np.array([token.space for token in kept]),
+        np.array([token.id for token in kept], np.int64),
+        np.array([token.space for token in kept], bool),
         tuple(token.text for token in kept),
     )
 
