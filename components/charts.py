@@ -68,7 +68,7 @@ def profile(
         line={"color": colour, "width": 2},
         hovertemplate="L%{x} median %{y:.3~g}" + after + "<extra></extra>",
     )
-    figure = _figure([points, line], height)
+    figure = house_figure([points, line], height)
     if selected is not None and not np.isnan(table[selected]):
         place = selected[0] + (selected[1] - (table.shape[1] - 1) / 2) * (0.6 / table.shape[1])
         figure.add_trace(_ring([place], [float(table[selected])], f"L{selected[0]} H{selected[1]}"))
@@ -119,7 +119,7 @@ def map_2d(
             mine = tints == kind
             text = plain(str(kind))
             traces.append(_dots(places[mine], names[mine], {"color": colour, "symbol": symbol}, text, text))
-    figure = _figure(traces, height)
+    figure = house_figure(traces, height)
     figure.update_layout(legend_title_text=plain(colour_name), showlegend=len(traces) > 1)
     at = np.flatnonzero((names == (selected or (-1, -1))).all(1))
     if at.size:
@@ -182,7 +182,7 @@ def dendrogram(
         customdata=merges[:, 3],
         hovertemplate="%{customdata:.0f} heads join at distance %{y:.3~g}<extra></extra>",
     )
-    figure = _figure([tree, joints], height)
+    figure = house_figure([tree, joints], height)
     names = [plain(labels[leaf]) for leaf in order]
     ticks = {"tickvals": list(range(n_leaves)), "ticktext": names, "tickangle": -90}
     if n_leaves > _NAMED_LEAVES:
@@ -213,7 +213,7 @@ def bars(
         customdata=[plain(label) for label in labels],
         hovertemplate="%{customdata} %{x:.4~g}" + after + "<extra></extra>",
     )
-    figure = _figure([bar], 40 + row * len(array))
+    figure = house_figure([bar], 40 + row * len(array))
     texts = [plain(label if len(label) <= 24 else label[:23] + "…") for label in labels]
     figure.update_yaxes(tickvals=places.tolist(), ticktext=texts, autorange="reversed", showgrid=False)
     low, high = float(np.nanmin(np.append(array, 0))), float(np.nanmax(np.append(array, 0)))
@@ -249,7 +249,8 @@ def _ring(x: npt.ArrayLike, y: npt.ArrayLike, name: str) -> go.Scatter:
     return go.Scatter(x=x, y=y, mode="markers", name=name, marker=marker, hoverinfo="skip", showlegend=False)
 
 
-def _figure(traces: list[go.Scatter | go.Bar], height: int) -> go.Figure:
+def house_figure(traces: list[go.Scatter | go.Bar | go.Heatmap], height: int) -> go.Figure:
+    """A figure with the house's margins that takes fonts and background from its page."""
     clear = "rgba(0, 0, 0, 0)"
     figure = go.Figure(traces)
     figure.update_layout(
