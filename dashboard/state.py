@@ -20,17 +20,22 @@ Over = Literal["head", "mean", "max"]
 Hide = Literal["nothing", "first", "special"]
 Scale = Literal["linear", "log", "row"]
 Palette = Literal["viridis", "cividis", "magma"]
-Unit = Literal["tokens", "words"]
+Unit = Literal["tokens", "words", "sentences"]
 Form = Literal["strip", "table"]
 Pooling = Literal["max", "mean"]
 Section = Literal["compare", "similarity", "layers", "table", "profiles", "probe"]
 Drawing = Literal["lines", "head", "model", "query_key"]
+Numbers = Literal["raw", "share"]
+Removal = Literal["mask", "replace", "delete"]
+Evidence = Literal["leaderboard", "agreement", "sensitivity", "flip", "many"]
 
 # Longer texts are packed; past the last limit browsers and servers refuse the link, and the text stays in the session.
 _PLAIN_LIMIT = 2_000
 _LINK_LIMIT = 40_000
 _UNPACKED_LIMIT = 1_000_000
 _PACKED, _KEPT = "packed", "kept"
+_TEXTS = {"text": "", "pair": "pair_"}
+"""Fields that hold texts, and what stands before the names of their packed forms."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,19 @@ class View:
 
     model: str = DEFAULT_MODEL
     text: str | None = None
+    pair: str | None = None
+    generate: int | None = None
+    step: int | None = None
+    at: int | None = None
     target: int | None = None
+    against: int | None = None
     method: str | None = None
+    methods: tuple[tuple[str], ...] = ()
+    options: tuple[tuple[str, str, str], ...] = ()
+    numbers: Numbers = "raw"
+    without: Hide = "nothing"
+    removal: Removal = "mask"
+    evidence: Evidence = "leaderboard"
     unit: Unit = "tokens"
     form: Form = "strip"
     score: str = "entropy"
@@ -73,16 +89,22 @@ _CHOICES = {
     "pooling": Pooling,
     "section": Section,
     "drawing": Drawing,
+    "numbers": Numbers,
+    "without": Hide,
+    "removal": Removal,
+    "evidence": Evidence,
 }
 # Lists in a link: items between "~", their parts between ":", each read by its function.
 _LISTS: dict[str, tuple[Callable[[str], Any], ...]] = {
     "filters": (str, float, float),
     "thresholds": (str, float),
     "compare": (int, int),
+    "methods": (str,),
+    "options": (str, str, str),
 }
 MAX_COMPARED = 8
 _MOST_ITEMS = 20
-_NUMBERS = {"target", "layer", "head", "pin"}
+_NUMBERS = {"target", "against", "layer", "head", "pin", "generate", "step", "at"}
 _DEFAULTS = View()
 
 
@@ -127,19 +149,20 @@ def _write(value: Any) -> str:
     return str(value)
 
 
-def from_query(query: Mapping[str, str], kept_text: str | None = None) -> View:
+def from_query(query: Mapping[str, str], kept: Mapping[str, str | None] | None = None) -> View:
     """The View that a link says; what it says wrongly is left at its default.
 
     Args:
         query: The URL's parameters.
-        kept_text: This session's text, for one that was too long for a link.
+        kept: This session's texts by field, for those that were too long for a link.
     """
     known = {f.name for f in fields(View)}
     values = {name: _read(name, value) for name, value in query.items() if name in known}
-    if _PACKED in query:
-        values["text"] = _unpack(query[_PACKED])
-    elif _KEPT in query:
-        values["text"] = kept_text
+    for name, prefix in _TEXTS.items():
+        if prefix + _PACKED in query:
+            values[name] = _unpack(query[prefix + _PACKED])
+        elif prefix + _KEPT in query:
+            values[name] = (kept or {}).get(name)
     return View(**values)
 
 
@@ -150,17 +173,17 @@ def to_query(view: View) -> dict[str, str]:
         for name, value in asdict(view).items()
         if value is not None and value != getattr(_DEFAULTS, name)
     }
-    text = query.get("text", "")
-    if len(quote(text)) > _PLAIN_LIMIT:
-        del query["text"]
-        packed = base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode()
-        query.update({_PACKED: packed} if len(packed) <= _LINK_LIMIT else {_KEPT: "1"})
+    for name, prefix in _TEXTS.items():
+        if len(quote(query.get(name, ""))) > _PLAIN_LIMIT:
+            packed = base64.urlsafe_b64encode(zlib.compress(query.pop(name).encode(), 9)).decode()
+            short = len(packed) <= _LINK_LIMIT // len(_TEXTS)
+            query.update({prefix + _PACKED: packed} if short else {prefix + _KEPT: "1"})
     return query
 
 
 def fits_link(view: View) -> bool:
     """False when the text is too long for a link, so only this session has it."""
-    return _KEPT not in to_query(view)
+    return not any(prefix + _KEPT in to_query(view) for prefix in _TEXTS.values())
 
 
 def _unpack(packed: str) -> str | None:
@@ -174,21 +197,40 @@ def _unpack(packed: str) -> str | None:
 
 def current() -> View:
     """The View of this run."""
-    return from_query(st.query_params.to_dict(), st.session_state.get("kept_text"))
+    return from_query(st.query_params.to_dict(), st.session_state.get("kept_texts"))
 
 
 def update(**changes: Any) -> None:
     """Changes fields of the View, and so the URL, for the next run."""
     view = replace(current(), **changes)
     query = to_query(view)
-    st.session_state["kept_text"] = view.text
+    st.session_state["kept_texts"] = {name: getattr(view, name) for name in _TEXTS}
     st.session_state["query"] = query
     st.query_params.from_dict(query)
 
 
-def new_text(text: str) -> None:
-    """Shows another text; what belonged to the old one's tokens is forgotten."""
-    update(text=text, target=None, pin=None, zoom=None)
+def restore(view: View) -> None:
+    """Shows again what was shown before."""
+    update(**{f.name: getattr(view, f.name) for f in fields(View)})
+
+
+_OF_THE_TEXT: dict[str, None] = dict.fromkeys(("target", "against", "pin", "zoom", "generate", "step", "at"))
+
+
+def new_text(text: str, pair: str | None = None) -> None:
+    """Shows another text, or pair of texts; what belonged to the old one's tokens is forgotten."""
+    update(text=text, pair=pair, **_OF_THE_TEXT)
+
+
+def options_of(view: View, method: str) -> tuple[tuple[str, str], ...]:
+    """What the link chooses for a method's options, by name."""
+    return tuple((name, value) for owner, name, value in view.options if owner == method)
+
+
+def choose_option(method: str, name: str, value: str, default: str) -> None:
+    """Chooses a method's option; the default is not written into the link."""
+    others = tuple(option for option in current().options if option[:2] != (method, name))
+    update(options=others if value == default else (*others, (method, name, value)))
 
 
 def toggle_compared(head: tuple[int, int]) -> None:

@@ -12,7 +12,7 @@ MAX_LINES = 300
 SEES_STREAMLIT = (
     "dashboard/app.py",
     "dashboard/state.py",
-    "dashboard/runtime.py",
+    "dashboard/runtime/",
     "dashboard/pages/",
     "dashboard/panels/",
 )

@@ -15,6 +15,19 @@ views = st.builds(
     View,
     model=st.sampled_from(["smollm2", "minilm", "org/name", "/tmp/x y"]),
     text=st.none() | st.text(max_size=200),
+    pair=st.none() | st.text(max_size=200),
+    generate=numbers,
+    step=numbers,
+    at=numbers,
+    against=numbers,
+    methods=st.lists(st.tuples(st.sampled_from(["leave_one_out", "rollout"])), max_size=5).map(tuple),
+    options=st.lists(
+        st.tuples(st.just("integrated_gradients"), st.just("baseline"), st.sampled_from(["pad", "zero"])), max_size=3
+    ).map(tuple),
+    numbers=st.sampled_from(get_args(state.Numbers)),
+    without=st.sampled_from(get_args(state.Hide)),
+    removal=st.sampled_from(get_args(state.Removal)),
+    evidence=st.sampled_from(get_args(state.Evidence)),
     target=numbers,
     method=st.none() | st.sampled_from(["leave_one_out", "gradient_norm"]),
     unit=st.sampled_from(get_args(state.Unit)),
@@ -82,7 +95,7 @@ def test_a_text_too_long_for_a_link_stays_in_the_session() -> None:
     view = View(text=text)
     assert not fits_link(view)
     assert to_query(view) == {"kept": "1"}
-    assert from_query(to_query(view), kept_text=text) == view
+    assert from_query(to_query(view), {"text": text}) == view
     assert from_query(to_query(view)).text is None
 
 

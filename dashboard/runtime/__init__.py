@@ -1,51 +1,27 @@
-"""The only module that knows both Streamlit and the engine: models, traces and attributions as jobs.
+"""The only package that knows both Streamlit and the engine: models, traces and results as jobs.
 
 The engine is imported inside the work, so the page is on screen before torch is.
 """
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
-from uuid import uuid4
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from dashboard.engine.catalog import MODELS
 from dashboard.engine.progress import Progress
-from dashboard.jobs import Job, Shelf
+from dashboard.jobs import Job
+from dashboard.runtime.shelves import finished, model_shelf, result_job
 
 if TYPE_CHECKING:
-    from dashboard.engine import Attribution, HeatMap, LoadedModel, Similarity, Token, Trace
-    from dashboard.engine.attribution import Method
+    from dashboard.engine import Generation, HeatMap, LoadedModel, Similarity, Token, Trace
     from dashboard.engine.head_scores import HeadScore
     from dashboard.engine.heat_maps import Pooling
     from dashboard.engine.query_key import QueryKey
 
-T = TypeVar("T")
-
-MAX_MODELS = 2
-MAX_RESULTS = 256
-MAX_TRACE_BYTES = 3 * 1024**3
-
-
-@st.cache_resource(show_spinner=False)
-def _shelves() -> dict[str, Shelf]:
-    results = {
-        "traces": Shelf(MAX_RESULTS, MAX_TRACE_BYTES),
-        "attributions": Shelf(MAX_RESULTS),
-        "scores": Shelf(MAX_RESULTS),
-        "similarities": Shelf(8),
-        "probes": Shelf(8),
-        "importances": Shelf(MAX_RESULTS),
-    }
-
-    def drop_results(job: Job[Any]) -> None:
-        """A dropped model's results would keep it in memory."""
-        if job.result is not None:
-            serial = job.result.serial
-            for shelf in results.values():
-                shelf.drop(lambda key: key[0] == serial)
-
-    return {"models": Shelf(MAX_MODELS, on_drop=drop_results), **results}
+Text = str | tuple[str, str]
+"""One text, or a pair."""
 
 
 def model_job(source: str) -> "Job[LoadedModel]":
@@ -57,54 +33,64 @@ def model_job(source: str) -> "Job[LoadedModel]":
 
         return load_model(source, progress=report)
 
-    return _shelves()["models"].get(source, work)
+    return model_shelf().get(source, work)
 
 
-def trace_job(model: "LoadedModel", text: str) -> "Job[Trace]":
-    """Runs a model on a text."""
+@dataclass(frozen=True)
+class Given:
+    """What a model is run on.
+
+    Attributes:
+        text: One text, or a pair.
+        continued: What a decoder said after it.
+        at: Which token's label is explained, or which blank.
+    """
+
+    text: Text
+    continued: tuple[int, ...] = ()
+    at: int | None = None
+
+
+def trace_job(model: "LoadedModel", given: Given) -> "Job[Trace]":
+    """Runs a model on a text, and on what it said after it."""
 
     def work(report: Progress) -> "Trace":
         from dashboard.engine import trace
 
-        return trace(model, text, report)
+        return trace(model, given.text, report, continued=given.continued, at=given.at)
 
-    return _only_wait_for("trace", _shelves()["traces"].get((model.serial, text), work))
-
-
-def attribution_job(trace: "Trace", method: str, target: int) -> "Job[Attribution]":
-    """Attributes one choice to the tokens of a trace."""
-
-    def work(report: Progress) -> "Attribution":
-        from dashboard.engine import attribute
-
-        return attribute(trace, method, target, progress=report)
-
-    job = _shelves()["attributions"].get((trace.model.serial, trace.text, method, target), work)
-    return _only_wait_for("attribution", job)
+    return result_job("trace", (model.serial, given), work)
 
 
-def session() -> str:
-    """A name for this visitor's session."""
-    name: str = st.session_state.setdefault("session", uuid4().hex)
-    return name
+def finished_trace(source: str, given: Given) -> "Trace | None":
+    """The trace of that text if it is here already; starts nothing."""
+    model = model_shelf().peek(source)
+    if model is None or model.result is None:
+        return None
+    found: Trace | None = finished("trace", (model.result.serial, given))
+    return found
 
 
-def _only_wait_for(kind: str, job: Job[T]) -> Job[T]:
-    """A session waits for one job of a kind at a time, and leaves the one it waited for before."""
-    before: Job[Any] | None = st.session_state.get(f"waiting_for_{kind}")
-    if before is not None and before is not job:
-        before.leave(session())
-    st.session_state[f"waiting_for_{kind}"] = job
-    return job
+def generation_job(model: "LoadedModel", text: str, n_tokens: int) -> "Job[Generation]":
+    """What the model says after a text, token by token."""
+
+    def work(report: Progress) -> "Generation":
+        from dashboard.engine import generate
+
+        return generate(model, text, n_tokens, report)
+
+    return result_job("generation", (model.serial, text, n_tokens), work)
 
 
 def scores_job(trace: "Trace") -> "Job[dict[str, Any]]":
     """All head scores of a trace, in one pass."""
+    return result_job("scores", trace.key, lambda report: trace.all_head_scores(progress=report))
 
-    def work(report: Progress) -> dict[str, Any]:
-        return trace.all_head_scores(progress=report)
 
-    return _only_wait_for("scores", _shelves()["scores"].get((trace.model.serial, trace.text), work))
+def finished_scores(trace: "Trace") -> dict[str, Any] | None:
+    """All head scores if they are here already; starts nothing."""
+    found: dict[str, Any] | None = finished("scores", trace.key)
+    return found
 
 
 def examples(source: str, model: "LoadedModel | None") -> tuple[str, ...]:
@@ -116,11 +102,9 @@ def examples(source: str, model: "LoadedModel | None") -> tuple[str, ...]:
     return tuple(text.format(mask=model.tokenizer.mask_token) for text in model.task.examples)
 
 
-def methods() -> "Mapping[str, Method]":
-    """The attribution methods; ask only once a model is there, because their module needs torch."""
-    from dashboard.engine import METHODS
-
-    return METHODS
+def example_pairs(source: str, model: "LoadedModel | None") -> tuple[tuple[str, str], ...]:
+    """The same for models that need two texts."""
+    return () if source in MODELS or model is None else model.task.example_pairs
 
 
 def head_scores() -> "Mapping[str, HeadScore]":
@@ -159,8 +143,7 @@ def similarity_job(trace: "Trace") -> "Job[Similarity]":
 
         return head_similarity(trace, progress=report)
 
-    job = _shelves()["similarities"].get((trace.model.serial, trace.text), work)
-    return _only_wait_for("similarity", job)
+    return result_job("similarity", trace.key, work)
 
 
 def probe_job(model: "LoadedModel") -> "Job[Any]":
@@ -171,7 +154,7 @@ def probe_job(model: "LoadedModel") -> "Job[Any]":
 
         return induction_probe(model, progress=report)
 
-    return _only_wait_for("probe", _shelves()["probes"].get((model.serial,), work))
+    return result_job("probe", (model.serial,), work)
 
 
 def importance_job(trace: "Trace", target: int) -> "Job[Any]":
@@ -182,8 +165,7 @@ def importance_job(trace: "Trace", target: int) -> "Job[Any]":
 
         return head_importance(trace, target, progress=report)
 
-    job = _shelves()["importances"].get((trace.model.serial, trace.text, target), work)
-    return _only_wait_for("importance", job)
+    return result_job("importance", (*trace.key, target), work)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -197,7 +179,7 @@ def thumbnails(trace: "Trace", pooling: "Pooling", max_pixels: int) -> Any:
     Raises:
         EngineError: As Trace.thumbnails.
     """
-    return _thumbnails((trace.model.serial, trace.text), pooling, max_pixels, _trace=trace)
+    return _thumbnails(trace.key, pooling, max_pixels, _trace=trace)
 
 
 def weights(trace: "Trace", layer: int, head: int | None = None) -> Any:
@@ -241,18 +223,6 @@ def query_key(trace: "Trace", layer: int, head: int, query: int) -> "QueryKey":
     return query_key(trace, layer, head, query)
 
 
-def finished_attribution(trace: "Trace", method: str, target: int) -> "Attribution | None":
-    """The attribution if it is here already; starts nothing."""
-    job = _shelves()["attributions"].peek((trace.model.serial, trace.text, method, target))
-    return None if job is None else job.result
-
-
-def finished_scores(trace: "Trace") -> dict[str, Any] | None:
-    """All head scores if they are here already; starts nothing."""
-    job = _shelves()["scores"].peek((trace.model.serial, trace.text))
-    return None if job is None else job.result
-
-
 @st.cache_data(max_entries=64, show_spinner=False)
 def _heat_map(key: Hashable, options: dict[str, Any], _trace: "Trace") -> "HeatMap":
     return _trace.heat_map(**options)
@@ -264,14 +234,5 @@ def heat_map(trace: "Trace", **options: Any) -> "HeatMap":
     Raises:
         EngineError: As Trace.heat_map.
     """
-    found: HeatMap = _heat_map((trace.model.serial, trace.text), options, _trace=trace)
+    found: HeatMap = _heat_map(trace.key, options, _trace=trace)
     return found
-
-
-def finished_trace(source: str, text: str) -> "Trace | None":
-    """The trace of that text if it is here already; starts nothing."""
-    model = _shelves()["models"].peek(source)
-    if model is None or model.result is None:
-        return None
-    job = _shelves()["traces"].peek((model.result.serial, text))
-    return None if job is None else job.result

@@ -1,0 +1,189 @@
+"""Tests of attributions as jobs: leaderboard, numbers, small edits, substitutions, many texts."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dashboard.engine.errors import Unsupported
+from dashboard.engine.progress import Progress
+from dashboard.jobs import Job
+from dashboard.runtime.shelves import finished, result_job
+
+if TYPE_CHECKING:
+    from dashboard.engine import Agreement, Attribution, Flip, Leaderboard, LoadedModel, Row, Study, Trace
+    from dashboard.engine.faithfulness import Edit, Infidelity, LargestSensitivity, Metric, Reaction
+    from dashboard.engine.removal import RemovalFacts
+
+MethodOptions = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+"""Methods by name, each with what was chosen for its options."""
+
+
+def identity(found: "Attribution") -> tuple[Hashable, ...]:
+    """What tells one attribution of a trace from another."""
+    against = None if found.against is None else found.against.id
+    return (found.method, found.target.id, against, tuple(sorted(found.options.items())))
+
+
+def removals() -> "Mapping[str, RemovalFacts]":
+    """The ways to take tokens away."""
+    from dashboard.engine.removal import REMOVALS
+
+    return REMOVALS
+
+
+def metrics() -> "Mapping[str, Metric]":
+    """The numbers of the leaderboard."""
+    from dashboard.engine.faithfulness import METRICS
+
+    return METRICS
+
+
+def fewest_texts() -> int:
+    """How many texts a verdict needs."""
+    from dashboard.engine.faithfulness import FEWEST_TEXTS
+
+    return FEWEST_TEXTS
+
+
+def leaderboard_runs(trace: "Trace", n_methods: int) -> int:
+    """How many runs a leaderboard takes at most.
+
+    Raises:
+        InvalidInput: Too few tokens can be removed.
+    """
+    from dashboard.engine.faithfulness import leaderboard_passes
+
+    return leaderboard_passes(trace, n_methods)
+
+
+def _leaderboard_key(trace: "Trace", found: "tuple[Attribution, ...]", removal: str) -> tuple[Hashable, ...]:
+    return (*trace.key, removal, tuple(identity(one) for one in found))
+
+
+def leaderboard_job(trace: "Trace", found: "tuple[Attribution, ...]", removal: str) -> "Job[Leaderboard]":
+    """Tests attributions of a trace by taking tokens away."""
+
+    def work(report: Progress) -> "Leaderboard":
+        from dashboard.engine.faithfulness import leaderboard
+
+        return leaderboard(trace, found, removal=removal, progress=report)
+
+    return result_job("leaderboard", _leaderboard_key(trace, found, removal), work)
+
+
+def finished_leaderboard(trace: "Trace", found: "tuple[Attribution, ...]", removal: str) -> "Leaderboard | None":
+    """The leaderboard if it is here already; starts nothing."""
+    known: Leaderboard | None = finished("leaderboard", _leaderboard_key(trace, found, removal))
+    return known
+
+
+def agreement(trace: "Trace", found: "tuple[Attribution, ...]") -> "Agreement":
+    """How alike attributions of a trace are.
+
+    Raises:
+        InvalidInput: Too few attributions or tokens.
+    """
+    from dashboard.engine.attribution import ask
+    from dashboard.engine.faithfulness import agreement, players_of
+
+    return agreement(found, players_of(ask(trace)))
+
+
+def edits_of(text: str, own_words: str) -> "tuple[Edit, ...]":
+    """Small edits of a text, and the visitor's paraphrase where there is one.
+
+    Raises:
+        InvalidInput: The paraphrase is the text itself.
+    """
+    from dashboard.engine.faithfulness import edits, paraphrase
+
+    return (*edits(text), *([paraphrase(text, own_words)] if own_words else []))
+
+
+def sensitivity_job(trace: "Trace", found: "Attribution", made: "tuple[Edit, ...]") -> "Job[tuple[Reaction, ...]]":
+    """What each edit does to the prediction and to the attribution."""
+
+    def work(report: Progress) -> "tuple[Reaction, ...]":
+        from dashboard.engine.faithfulness import sensitivity
+
+        return sensitivity(trace, found, made, report)
+
+    return result_job("sensitivity", (*trace.key, identity(found), made), work)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Captum's two numbers for one attribution; where there is no sensitivity, the reason."""
+
+    infidelity: "Infidelity"
+    sensitivity: "LargestSensitivity | None"
+    reason: str = ""
+
+
+def numbers_cost(trace: "Trace", found: "Attribution") -> float:
+    """Forward passes' worth of `numbers_job`."""
+    from dashboard.engine.faithfulness import infidelity_cost, sensitivity_max_cost
+
+    moved = sensitivity_max_cost(trace, found.method, found.options)
+    return infidelity_cost(trace).passes + moved.passes
+
+
+def numbers_job(trace: "Trace", found: "Attribution") -> "Job[Numbers]":
+    """Infidelity and the largest sensitivity of one attribution."""
+
+    def work(report: Progress) -> Numbers:
+        from dashboard.engine.attribution import ask
+        from dashboard.engine.faithfulness import infidelity, sensitivity_max
+
+        question = ask(trace, found.target.id, None if found.against is None else found.against.id)
+        unfaithful = infidelity(question, found, progress=report)
+        try:
+            return Numbers(unfaithful, sensitivity_max(question, found.method, found.options, progress=report))
+        except Unsupported as error:
+            return Numbers(unfaithful, None, str(error))
+
+    return result_job("numbers", (*trace.key, identity(found)), work)
+
+
+def flip_job(trace: "Trace", towards: int | None, max_steps: int) -> "Job[Flip]":
+    """Looks for substitutions that change the model's choice."""
+
+    def work(report: Progress) -> "Flip":
+        from dashboard.engine.faithfulness import flip
+
+        return flip(trace, towards=towards, max_steps=max_steps, progress=report)
+
+    return result_job("flip", (*trace.key, towards, max_steps), work)
+
+
+def read_texts(source: str | bytes, name: str = "the file") -> "tuple[Row, ...]":
+    """The texts of a bundled data set or an uploaded file.
+
+    Raises:
+        InvalidInput: The file is not one that can be read; names the line.
+    """
+    from dashboard.engine import read_texts
+
+    return read_texts(source, name)
+
+
+def study_job(
+    model: "LoadedModel", texts: str, rows: "tuple[Row, ...]", methods: MethodOptions, removal: str
+) -> "Job[Study]":
+    """Tests methods on many texts.
+
+    Args:
+        model: Whose predictions are explained.
+        texts: A name that tells these texts from others.
+        rows: The texts.
+        methods: Their names, each with what was chosen for its options.
+        removal: How tokens are taken away.
+    """
+
+    def work(report: Progress) -> "Study":
+        from dashboard.engine.faithfulness import evaluate
+
+        options = {name: dict(chosen) for name, chosen in methods}
+        return evaluate(model, rows, options, removal=removal, options=options, progress=report)
+
+    return result_job("study", (model.serial, texts, len(rows), methods, removal), work)

@@ -1,0 +1,86 @@
+"""Where models and results are kept, and which of them this visitor's session waits for."""
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import streamlit as st
+
+from dashboard.engine.progress import Progress
+from dashboard.jobs import Job, Shelf
+
+T = TypeVar("T")
+
+MAX_MODELS = 2
+MAX_RESULTS = 256
+MAX_TRACE_BYTES = 3 * 1024**3
+
+# Kinds of results and how many of each are kept. Every key begins with its model's serial number.
+_KINDS = {
+    "trace": MAX_RESULTS,
+    "generation": MAX_RESULTS,
+    "attribution": 2 * MAX_RESULTS,
+    "scores": MAX_RESULTS,
+    "similarity": 8,
+    "probe": 8,
+    "importance": MAX_RESULTS,
+    "leaderboard": 64,
+    "numbers": 64,
+    "sensitivity": 64,
+    "flip": 64,
+    "study": 8,
+}
+
+
+@st.cache_resource(show_spinner=False)
+def _shelves() -> dict[str, Shelf]:
+    results = {kind: Shelf(size, MAX_TRACE_BYTES) if kind == "trace" else Shelf(size) for kind, size in _KINDS.items()}
+
+    def drop_results(job: Job[Any]) -> None:
+        """A dropped model's results would keep it in memory."""
+        if job.result is not None:
+            serial = job.result.serial
+            for shelf in results.values():
+                shelf.drop(lambda key: key[0] == serial)
+
+    return {"model": Shelf(MAX_MODELS, on_drop=drop_results), **results}
+
+
+def session() -> str:
+    """A name for this visitor's session."""
+    name: str = st.session_state.setdefault("session", uuid4().hex)
+    return name
+
+
+def model_shelf() -> Shelf:
+    """The models in memory, by what was asked for."""
+    return _shelves()["model"]
+
+
+def result_job(kind: str, key: tuple[Hashable, ...], work: Callable[[Progress], T]) -> Job[T]:
+    """The job that makes a result, started if there is none.
+
+    A session waits for one job of a kind at a time, and leaves the one it waited for before.
+
+    Args:
+        kind: One of the kinds of results.
+        key: What exactly is asked for, beginning with the model's serial number.
+        work: Makes it.
+    """
+    job = _shelves()[kind].get(key, work)
+    before: Job[Any] | None = st.session_state.get(f"waiting_for_{kind}")
+    if before is not None and before is not job:
+        before.leave(session())
+    st.session_state[f"waiting_for_{kind}"] = job
+    return job
+
+
+def known_job(kind: str, key: tuple[Hashable, ...]) -> Job[Any] | None:
+    """The job of that key if there is one; starts nothing."""
+    return _shelves()[kind].peek(key)
+
+
+def finished(kind: str, key: tuple[Hashable, ...]) -> Any:
+    """A result if it is here already, else None; starts nothing."""
+    job = known_job(kind, key)
+    return None if job is None else job.result
