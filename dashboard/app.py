@@ -25,6 +25,12 @@ page = st.navigation(
     [
         st.Page("pages/explore.py", title="Explore", icon=":material/search:", default=True),
         st.Page("pages/all_heads.py", title="Heads", icon=":material/apps:", url_path="heads"),
+        st.Page(
+            "pages/token_attribution.py",
+            title="Attribution",
+            icon=":material/format_ink_highlighter:",
+            url_path="attribution",
+        ),
         st.Page("pages/line_drawings.py", title="BertViz", icon=":material/conversion_path:", url_path="bertviz"),
         st.Page(
             "pages/how_to_read.py",

@@ -58,6 +58,16 @@ all layers, runs the model again, and shows how much probability the prediction 
         r"""
 It has limits too: two tokens that say the same thing can stand in for each other, and then neither seems to matter. *Gradient*
 methods estimate the same from one pass; they are quick and less reliable.
+
+No method is *the* attribution. The **Attribution** page puts several of them over the same text and tests each on it: are the tokens
+that it puts first those without which the prediction falls, and is that more than a random order would do? A badge says what
+sort of evidence a method is:
+
+| badge | it is | for example |
+| :-- | :-- | :-- |
+| *causal* | measured: the input is changed and the model runs again | leave one out, Shapley values |
+| *decomposition* | an accounting: what was computed is split into parts, by rules that are a choice | integrated gradients, AttnLRP, ALTI |
+| *descriptive* | read off: a quantity inside the model, which need not be what the prediction rests on | raw attention, rollout |
 """
     )
 

@@ -65,7 +65,7 @@ def table_section(trace: "Trace", view: state.View, found: Scored) -> None:
 
 def _importance(trace: "Trace") -> np.ndarray | None:
     target = trace.prediction.choices[0].id
-    wanted = ("importance", trace.model.serial, trace.text)
+    wanted = ("importance", *trace.key)
     if st.session_state.get("want_importance"):
         st.session_state["importance_for"] = wanted
     if st.session_state.get("importance_for") != wanted:

@@ -7,22 +7,32 @@ import pandas as pd
 import streamlit as st
 
 from components import choice_bars, token_strip
-from dashboard import runtime, state
-from dashboard.panels.text import duration, label, number, quoted
-from dashboard.panels.waiting import result_of
+from dashboard import state
+from dashboard.panels.asking import (
+    about_method,
+    against_of,
+    asked,
+    attribution_of,
+    badge,
+    checks_and_notes,
+    default_method,
+    option_boxes,
+    target_of,
+    why,
+)
+from dashboard.panels.continuation import continuation
+from dashboard.panels.text import duration, label, number, percent, plain, quoted
+from dashboard.runtime import attributions
 
 if TYPE_CHECKING:
-    from dashboard.engine import Attribution, Choice, Prediction, Token, Trace
-
-# Longer texts make one run a token expensive, so another method is the default there.
-_LEAVE_ONE_OUT_TOKENS = 128
-
-_KIND_BADGE = {"causal": "green", "decomposition": "violet", "descriptive": "gray"}
+    from dashboard.engine import Attribution, Token, Trace
 
 _CAPTION = {
     "next token": "What comes next, after the last token",
     "masked token": "What belongs in the blank",
     "sequence class": "Which class the text is in",
+    "token class": "Which label the marked token has",
+    "answer span": "Which part of the second text answers the first",
 }
 
 
@@ -35,57 +45,126 @@ def prediction_row(trace: "Trace", view: state.View, live: bool) -> None:
         live: False for an older trace that stays on screen while a new one is computed; then nothing is started.
     """
     left, right = st.columns([5, 8], gap="large")
-    target = trace.choice(_target(trace, view))
     with left, st.container(key="panel_prediction"):
-        _prediction(trace.prediction, target)
+        prediction_panel(trace, view, live)
     with right, st.container(key="panel_why"):
-        _why(trace, view, target, live)
+        _why(trace, view, live)
 
 
-def _target(trace: "Trace", view: state.View) -> int | None:
-    """The choice that the link explains, unless this model has no such choice."""
-    return view.target if view.target is not None and view.target < len(trace.logits) else None
-
-
-def _prediction(prediction: "Prediction", target: "Choice") -> None:
+def prediction_panel(trace: "Trace", view: state.View, live: bool) -> None:
+    """The choices, which of them is explained, and what the model says after it."""
+    prediction, target, against = trace.prediction, target_of(trace, view), against_of(trace, view)
     st.subheader(f"Prediction: {prediction.kind}" if prediction.kind != "no head" else "No prediction head")
-    if target.probability is None:
+    if prediction.kind == "no head":
         st.markdown(prediction.note)
         st.metric("Length of the sentence embedding", number(target.logit), width="content")
         return
+    if target.probability is None:  # a regression, or a score for a pair of texts
+        for choice in prediction.choices:
+            st.metric(plain(choice.label.text), number(choice.logit), width="content")
+        st.caption("A number, not a class: the model gives no probabilities.")
+        return
     shown = list(prediction.choices)
-    if target.id not in [choice.id for choice in shown]:
-        shown.append(target)
-    index = [choice.id for choice in shown].index(target.id)
+    for other in (target, against):
+        if other is not None and other.id not in [choice.id for choice in shown]:
+            shown.append(other)
+    ids = [choice.id for choice in shown]
     payload = choice_bars.build(
-        [choice_bars.Choice(label(c.label), c.probability or 0.0, c.logit) for c in shown], selected=index
+        [choice_bars.Choice(label(c.label), c.probability or 0.0, c.logit) for c in shown],
+        selected=ids.index(target.id),
+        against=None if against is None else ids.index(against.id),
     )
 
     def choose() -> None:
         chosen = choice_bars.read_event("choices")
         if chosen is not None:
-            state.update(target=shown[chosen].id)
+            state.update(target=ids[chosen], against=None)
 
-    choice_bars.choice_bars(payload, key="choices", on_select=choose)
-    st.caption(f"{_CAPTION[prediction.kind]}. Click a choice to explain it.")
+    def compare() -> None:
+        chosen = choice_bars.read_against("choices")
+        if chosen is not None and ids[chosen] != target.id:
+            already = against is not None and ids[chosen] == against.id
+            state.update(target=target.id, against=None if already else ids[chosen])
+
+    choice_bars.choice_bars(payload, key="choices", on_select=choose, on_against=compare)
+    if len(trace.logits) > len(shown):
+        _other_choice(trace)
+    st.caption(f"{_CAPTION[prediction.kind]}. Click a choice to explain it; its *vs* to ask why not that one.")
+    continuation(trace, view, live)
+    if len(places := _places(trace)) > 1:
+        _place_strip(trace, places)
 
 
-def _default_method(trace: "Trace") -> tuple[str, str]:
-    """The method to start with, and why."""
-    if len(trace.tokens) <= _LEAVE_ONE_OUT_TOKENS:
-        return "leave_one_out", ""
-    return "gradient_norm", (
-        f"Chosen because the text has more than {_LEAVE_ONE_OUT_TOKENS} tokens: leave-one-out needs one run for each."
+def _places(trace: "Trace") -> dict[int, "Token"]:
+    """Where a prediction can be made, and what is written there: every token's label, or every blank."""
+    labels = trace.prediction.labels
+    if labels:
+        return {i: labels[i].label for i, token in enumerate(trace.tokens) if not token.special}
+    if trace.prediction.kind != "masked token" or trace.prediction.position is None:
+        return {}
+    blank = trace.tokens[trace.prediction.position].id
+    return {i: token for i, token in enumerate(trace.tokens) if token.id == blank}
+
+
+def _place_strip(trace: "Trace", places: dict[int, "Token"]) -> None:
+    """The text with its labels or blanks; a click explains another one."""
+    payload = token_strip.build(
+        [label(token) for token in trace.tokens][: token_strip.MAX_TOKENS],
+        None,
+        selected=trace.prediction.position,
+        marked=[index for index in places if index < token_strip.MAX_TOKENS],
+        max_height=160,
     )
 
+    def choose() -> None:
+        chosen = token_strip.read_event("places")
+        if chosen in places:
+            state.update(at=chosen, target=None, against=None)
 
-def _why(trace: "Trace", view: state.View, target: "Choice", live: bool) -> None:
-    methods = runtime.methods()
-    default, reason = _default_method(trace)
+    token_strip.token_strip(payload, key="places", on_select=choose)
+    st.caption("Click a marked token to explain what the model says there.")
+    if trace.prediction.labels:
+        table = pd.DataFrame(
+            {
+                "token": [trace.tokens[index].text for index in places],
+                "label": [name.text for name in places.values()],
+                "probability": [trace.prediction.labels[index].probability for index in places],
+            }
+        )
+        columns = {"probability": st.column_config.NumberColumn(format="percent")}
+        st.dataframe(table, hide_index=True, height=220, column_config=columns, key="labels")
+
+
+def _other_choice(trace: "Trace") -> None:
+    """A box for a choice that is not among the bars."""
+    with st.popover("Another choice", icon=":material/search:"):
+        typed = st.text_input("What the model could have said", key="other_choice", placeholder="for example: London")
+        found = attributions.choices_named(trace, typed) if typed.strip() else []
+        if typed.strip() and not found:
+            st.caption("No choice of this model is written like that; a longer word may be several tokens.")
+        for choice in found:
+            share = "" if choice.probability is None else f" · {percent(choice.probability)}"
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"{quoted(choice.label)}{share}")
+                st.button("Explain", key=f"explain_{choice.id}", on_click=_explain, args=(choice.id,))
+                st.button("Compare", key=f"compare_{choice.id}", on_click=_compare, args=(choice.id,))
+
+
+def _explain(choice: int) -> None:
+    state.update(target=choice, against=None)
+
+
+def _compare(choice: int) -> None:
+    state.update(against=choice)
+
+
+def _why(trace: "Trace", view: state.View, live: bool) -> None:
+    methods = attributions.methods()
+    default, reason = default_method(trace)
     name = view.method if view.method and view.method in methods else default
     method = methods[name]
     title, choice, info = st.columns([6, 5, 1], vertical_alignment="bottom")
-    title.subheader("What it rests on" if target.probability is None else f"Why {quoted(target.label)}?")
+    title.subheader(why(trace, view))
     choice.selectbox(
         "Method",
         list(methods),
@@ -94,61 +173,62 @@ def _why(trace: "Trace", view: state.View, target: "Choice", live: bool) -> None
         **state.bind("method", name),
     )
     with info.popover("", icon=":material/help:", width="stretch"):
-        st.markdown(f"**{method.title}** — {method.meaning}")
-        st.latex(method.formula)
-        st.markdown(
-            f"{method.caveat}  \nSource: {method.source}.  \n"
-            f"Cost for this text: {method.cost(trace, {}).passes:,.0f} forward passes' worth."
-        )
-    st.markdown(f":{_KIND_BADGE[method.kind]}-badge[{method.kind}] :small[{method.meaning} {reason}]")
-    if live:
-        found = result_of(runtime.attribution_job(trace, name, target.id), "why")
-    else:
-        found = runtime.finished_attribution(trace, name, target.id)
+        about_method(trace, view, method)
+        option_boxes(trace, view, method)
+    st.markdown(f"{badge(method)} :small[{method.meaning} {reason if name == default else ''}]")
+    found = attribution_of(trace, asked(trace, view, name), live, "why")
     if found is None:
         st.html('<div class="skeleton" style="height: 7rem"></div>')
         return
     _scores(trace, found, view)
+    checks_and_notes(found)
     st.caption(f"{method.caveat} Took {duration(found.seconds)}.")
 
 
 def _scores(trace: "Trace", found: "Attribution", view: state.View) -> None:
-    if view.unit == "words":
-        units, scores = runtime.words(trace), found.per_word(trace.tokens)
-    else:
-        units, scores = trace.tokens, found.scores
-    maximum = float(np.abs(scores).max()) or 1.0
+    units = attributions.units(trace, view.unit)
+    scores = found.per_group(units.unit_of)
     strip = slice(0, token_strip.MAX_TOKENS)
-    signed = runtime.methods()[found.method].signed
+    signed = attributions.methods()[found.method].signed
     if view.form == "strip":
         payload = token_strip.build(
-            [label(unit) for unit in units[strip]],
+            [label(unit) for unit in units.labels[strip]],
             scores[strip],
             scale="diverging" if signed else "sequential",
-            maximum=maximum,
+            maximum=float(np.nanmax(np.abs(np.append(scores, 0)))) or 1.0,
             palette=view.palette,
-            marked=_marked(trace, units),
-            value_name=f"change in {found.unit}" if found.method == "leave_one_out" else found.unit,
+            marked=marked(trace, units),
+            value_name=found.unit,
             show_numbers=True,
         )
         token_strip.token_strip(payload, key="why_strip")
-        if len(units) > token_strip.MAX_TOKENS:
-            st.caption(f"The strip shows the first {token_strip.MAX_TOKENS:,} of {len(units):,}; the table shows all.")
-    table = _table(units, scores, found.unit)
+        if len(scores) > token_strip.MAX_TOKENS:
+            st.caption(f"The strip shows the first {token_strip.MAX_TOKENS:,} of {len(scores):,}; the table shows all.")
+    table = _table(units.labels, scores, found.unit)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.segmented_control("Unit", ["tokens", "words"], label_visibility="collapsed", **state.bind("unit"))
+        unit_switch()
         st.segmented_control("Show as", ["strip", "table"], label_visibility="collapsed", **state.bind("form"))
         st.download_button("CSV", table.to_csv(index=False), "attribution.csv", "text/csv", icon=":material/download:")
     if view.form == "table":
         st.dataframe(table, hide_index=True, height=min(35 * (len(table) + 1) + 3, 320), key="why_table")
 
 
-def _marked(trace: "Trace", units: tuple["Token", ...]) -> list[int]:
-    """Where the prediction is made, among tokens or among words."""
+def unit_switch(*, labelled: bool = False) -> None:
+    """Tokens, words or sentences: sums over the tokens of each."""
+    st.segmented_control(
+        "Unit",
+        ["tokens", "words", "sentences"],
+        label_visibility="visible" if labelled else "collapsed",
+        **state.bind("unit"),
+    )
+
+
+def marked(trace: "Trace", units: attributions.Units) -> list[int]:
+    """Where the prediction is made, among the units."""
     position = trace.prediction.position
     if position is None:
         return []
-    unit = position if len(units) == len(trace.tokens) else trace.tokens[position].word
+    unit = units.unit_of[position]
     return [unit] if unit < token_strip.MAX_TOKENS else []
 
 

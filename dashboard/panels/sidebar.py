@@ -1,6 +1,6 @@
 """The sidebar: which model, what it is, how exactly it is shown, and examples to try."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -25,7 +25,9 @@ def sidebar() -> Callable[[], None]:
             format_func=lambda name: MODELS[name].title if name in MODELS else name,
             accept_new_options=True,
             help="Choose one, or type a Hub id (org/name) or the path of a folder with safetensors weights.",
-            **state.bind("model", layer=None, head=None, target=None, pin=None, zoom=None),
+            **state.bind(
+                "model", layer=None, head=None, target=None, against=None, pin=None, zoom=None, step=None, at=None
+            ),
         )
         if view.model in MODELS:
             st.caption(MODELS[view.model].description)
@@ -42,7 +44,8 @@ def _after(view: state.View, place: DeltaGenerator) -> None:
         else:
             st.caption("Not loaded." if job.done else "Loading …")
     with st.sidebar:
-        _examples(runtime.examples(view.model, job.result))
+        singles = [(text, None) for text in runtime.examples(view.model, job.result)]
+        _examples([*singles, *runtime.example_pairs(view.model, job.result)])
         if not state.fits_link(view):
             st.caption("This text is too long for a link: the address shows it only in this window.")
 
@@ -67,15 +70,16 @@ def _facts(model: "LoadedModel") -> None:
     st.caption(about)
 
 
-def _examples(texts: tuple[str, ...]) -> None:
+def _examples(texts: Sequence[tuple[str, str | None]]) -> None:
     if not texts:
         return
     with st.expander("Examples", expanded=True, icon=":material/lightbulb:"):
-        for text in texts:
+        for text, pair in texts:
+            shown = text if pair is None else f"{text} / {pair}"
             st.button(
-                plain(text if len(text) <= 60 else text[:59] + "…"),
-                key=f"example_{text}",
+                plain(shown if len(shown) <= 60 else shown[:59] + "…"),
+                key=f"example_{shown}",
                 type="tertiary",
                 on_click=state.new_text,
-                args=(text,),
+                args=(text, pair),
             )

@@ -8,6 +8,7 @@ from components.tokens import TokenLabel
 if TYPE_CHECKING:
     from dashboard.engine import Token
 
+_MINUTE = 60
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^&])")
 
 
@@ -44,4 +45,8 @@ def bytes_text(n_bytes: float) -> str:
 
 def duration(seconds: float) -> str:
     """A time, rounded for reading."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    return f"{seconds / _MINUTE:.0f} min" if seconds < 60 * _MINUTE else f"{seconds / 60 / _MINUTE:.1f} h"

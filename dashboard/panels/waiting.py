@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.engine.errors import EngineError
 from dashboard.jobs import Job
 from dashboard.panels.text import plain
-from dashboard.runtime import session
+from dashboard.runtime.shelves import session
 
 T = TypeVar("T")
 
@@ -42,6 +42,11 @@ def result_of(job: Job[T], key: str, *, narrow: bool = False) -> T | None:
                 st.button("Try again", key=f"{key}_retry", on_click=job.retry)
         return None
     return job.result
+
+
+def is_running(job: Job[T] | None, key: str) -> bool:
+    """True while this session waits for the job: it is neither done nor cancelled here."""
+    return job is not None and not job.done and st.session_state.get(f"{key}_cancelled") is not job
 
 
 def show_error(error: EngineError) -> None:

@@ -1,0 +1,66 @@
+"""Attribution: several methods' answers to one question, and the evidence for and against each."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.engine.errors import EngineError
+from dashboard.panels.agreement import agreement_section
+from dashboard.panels.flip import flip_section
+from dashboard.panels.input import with_trace
+from dashboard.panels.leaderboard import leaderboard_section
+from dashboard.panels.many import many_section
+from dashboard.panels.prediction import prediction_panel
+from dashboard.panels.sensitivity import sensitivity_section
+from dashboard.panels.strips import Answers, strips
+from dashboard.panels.waiting import show_error
+
+if TYPE_CHECKING:
+    from dashboard.engine import Trace
+
+_EVIDENCE = {
+    "leaderboard": ("Leaderboard", leaderboard_section),
+    "agreement": ("Agreement", agreement_section),
+    "sensitivity": ("Small edits", sensitivity_section),
+    "flip": ("Flip the prediction", flip_section),
+    "many": ("Many texts", many_section),
+}
+
+
+def results(trace: "Trace", view: state.View, live: bool) -> None:
+    """Everything below the text box."""
+    left, right = st.columns([4, 10], gap="large")
+    with left, st.container(key="panel_prediction"):
+        prediction_panel(trace, view, live)
+    with right, st.container(key="panel_strips"):
+        answers = strips(trace, view, live)
+    st.divider()
+    st.subheader("Can I believe it?")
+    st.segmented_control(
+        "Evidence",
+        list(_EVIDENCE),
+        format_func=lambda name: _EVIDENCE[name][0],
+        label_visibility="collapsed",
+        **state.bind("evidence", view.evidence),
+    )
+    if live:
+        with st.container(key=f"evidence_{view.evidence}"):
+            _evidence(trace, view, answers)
+
+
+def _evidence(trace: "Trace", view: state.View, answers: Answers) -> None:
+    try:
+        _EVIDENCE[view.evidence][1](trace, view, answers)
+    except EngineError as error:
+        show_error(error)
+
+
+def skeleton() -> None:
+    """The page's shape before there is anything to show."""
+    left, right = st.columns([4, 10], gap="large")
+    left.html('<div class="skeleton" style="height: 20rem"></div>')
+    right.html('<div class="skeleton" style="height: 30rem"></div>')
+
+
+with_trace(results, skeleton)

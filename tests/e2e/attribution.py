@@ -1,0 +1,45 @@
+"""The Attribution page as a visitor uses it."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+from e2e.explore import MODEL_TIMEOUT, Explore
+from playwright.sync_api import Locator, expect
+
+
+class AttributionPage(Explore):
+    """The Attribution page in one window."""
+
+    def open(self, query: str = "", **parameters: str | int) -> AttributionPage:
+        """Opens a link, and waits until the strips are there."""
+        query = query or urlencode(parameters, quote_via=quote)
+        self.page.goto(f"{self.url}/attribution?{query}" if query else f"{self.url}/attribution")
+        return self.ready()
+
+    def ready(self) -> AttributionPage:
+        expect(self.stack).to_be_visible(timeout=MODEL_TIMEOUT)
+        expect(self.page.locator(".skeleton")).to_have_count(0, timeout=MODEL_TIMEOUT)
+        expect(self.page.get_by_text("Then:", exact=False)).to_have_count(0, timeout=MODEL_TIMEOUT)
+        self.settled()
+        return self
+
+    @property
+    def stack(self) -> Locator:
+        return self.page.get_by_test_id("strip-stack")
+
+    @property
+    def heading(self) -> Locator:
+        return self.page.locator(".st-key-panel_strips").get_by_role("heading", level=3)
+
+    @property
+    def details(self) -> Locator:
+        return self.page.locator(".st-key-panel_method")
+
+    def numbers(self, method: int) -> list[float]:
+        """A method's numbers, one a unit."""
+        cells = self.stack.locator(f"[data-method='{method}'][data-value]")
+        return [float(value) for value in cells.evaluate_all("cells => cells.map(cell => cell.dataset.value)")]
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name).click()

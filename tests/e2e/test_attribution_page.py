@@ -1,0 +1,274 @@
+"""The Attribution page: the engine's numbers in every strip, another question by two clicks, and the evidence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from e2e.attribution import AttributionPage
+from e2e.visits import Visit
+from playwright.sync_api import expect
+
+from dashboard.engine import LoadedModel, Trace, attribute, generate, join_sentences, leaderboard, sentence_of, trace
+
+pytestmark = pytest.mark.browser
+
+TEXT = "The capital of France is"
+LONG = "When Mary and John went to the store in the old town, John gave a cold drink to"
+FAST = "leave_one_out~input_x_gradient~rollout"
+Engine = Callable[[str], LoadedModel]
+
+
+@pytest.fixture
+def page(visit: Visit) -> AttributionPage:
+    window = visit()
+    return AttributionPage(window.watched, window.url)
+
+
+def test_every_strip_has_the_engines_numbers_and_hover_links_them(page: AttributionPage, engine_model: Engine) -> None:
+    page.open(text=TEXT, methods=FAST)
+    made = trace(engine_model("smollm2"), TEXT)
+    for index, name in enumerate(FAST.split("~")):
+        np.testing.assert_allclose(page.numbers(index), attribute(made, name).scores, atol=2e-3, rtol=1e-2)
+    page.stack.locator("[data-index='3']").first.hover()
+    readout = page.page.get_by_test_id("strip-stack-readout")
+    expect(readout).to_have_attribute("data-index", "3")
+    said = [float(readout.locator(f"[data-method='{m}']").get_attribute("data-value") or "nan") for m in range(3)]
+    np.testing.assert_allclose(said, [page.numbers(m)[3] for m in range(3)])
+    page.stack.get_by_role("button", name="Attention rollout").click()
+    page.expect_link("method=rollout")
+    expect(page.details).to_contain_text("Attention rollout")
+    expect(page.details).to_contain_text("descriptive")
+
+
+def _first_sentence(made: Trace) -> int:
+    return sum(index == 0 for index in sentence_of(made.tokens, made.text))
+
+
+def test_why_this_rather_than_that_by_two_clicks(page: AttributionPage, engine_model: Engine) -> None:
+    page.open(text=TEXT, methods=FAST)
+    made = trace(engine_model("smollm2"), TEXT)
+    first, second = made.prediction.choices[1], made.prediction.choices[2]
+    page.choices.nth(1).click()
+    page.expect_link(f"target={first.id}")
+    page.ready()
+    page.page.get_by_test_id("choice-bars-against").get_by_role("button").nth(1).click()  # the target has none
+    page.expect_link(f"against={second.id}")
+    page.ready()
+    expect(page.heading).to_have_text(re.compile(rf"Why “ ?{first.label.text}” rather than “ ?{second.label.text}”"))
+    expected = attribute(made, "leave_one_out", first.id, against=second.id)
+    assert expected.unit == "logit difference"
+    np.testing.assert_allclose(page.numbers(0), expected.scores, atol=2e-3, rtol=1e-2)
+    page.choices.nth(0).click()
+    expect(page.heading).to_have_text(re.compile("Why “ ?Paris”\\?"))
+
+
+def test_units_shares_and_hidden_tokens(page: AttributionPage, engine_model: Engine) -> None:
+    text = "Zoë loves Kolmubar. She lives in"
+    page.open(text=text, methods="gradient_norm~rollout")
+    made = trace(engine_model("smollm2"), text)
+    norms = attribute(made, "gradient_norm")
+    page.switch("Unit", "words")
+    page.expect_link("unit=words")
+    page.settled()
+    np.testing.assert_allclose(page.numbers(0), norms.per_word(made.tokens), rtol=2e-2)
+    page.switch("Unit", "sentences")
+    page.expect_link("unit=sentences")
+    page.settled()
+    assert len(page.numbers(0)) == len(join_sentences(made.tokens, made.text)) == 2
+    page.switch("Hide tokens", "first")
+    page.expect_link("without=first")
+    page.settled()
+    first, _ = page.numbers(0)  # only the token goes, not the sentence that it begins
+    assert first == pytest.approx(norms.scores[1 : len(norms.scores)][: _first_sentence(made) - 1].sum(), rel=2e-2)
+    page.switch("Unit", "tokens")
+    page.switch("Numbers", "shares")
+    page.expect_link("numbers=share")
+    page.settled()
+    row = np.array(page.numbers(0))
+    assert np.isnan(row[0])
+    assert np.nansum(np.abs(row)) == pytest.approx(1, abs=1e-3)
+    rollout = attribute(made, "rollout").scores
+    share = 100 * rollout[0] / rollout.sum()
+    said = page.page.get_by_text(re.compile("Hidden share of each row")).inner_text()
+    assert float(re.findall(r"rollout ([\d.]+) %", said)[0]) == pytest.approx(float(share), rel=0.01)
+
+
+def test_an_option_is_part_of_the_question(page: AttributionPage, engine_model: Engine) -> None:
+    page.open(text=TEXT, methods="raw_attention")
+    box = page.details.get_by_role("combobox", name="Layer")
+    box.click()
+    box.fill("12")  # the list shows only some of the layers
+    box.press("Enter")
+    page.expect_link("options=raw_attention%3Alayer%3A12")
+    page.ready()
+    made = trace(engine_model("smollm2"), TEXT)
+    expected = attribute(made, "raw_attention", options={"layer": "12"}).scores
+    np.testing.assert_allclose(page.numbers(0), expected, atol=1e-4)
+    np.testing.assert_allclose(expected, made.attention(12)[:, -1].mean(0), atol=1e-5)
+
+
+def test_a_link_with_an_option_that_is_not_there_shows_the_default(page: AttributionPage, engine_model: Engine) -> None:
+    page.open("text=The+capital+of+France+is&methods=raw_attention&options=raw_attention:layer:99~raw_attention:x:y")
+    made = trace(engine_model("smollm2"), TEXT)
+    np.testing.assert_allclose(page.numbers(0), attribute(made, "raw_attention").scores, atol=1e-4)
+
+
+def test_any_choice_can_be_looked_up(page: AttributionPage, engine_model: Engine) -> None:
+    page.open(text=TEXT, methods="input_x_gradient")
+    page.press("Another choice")
+    box = page.page.get_by_role("textbox", name="What the model could have said")
+    box.fill("Berlin")
+    box.press("Enter")
+    made = trace(engine_model("smollm2"), TEXT)
+    (berlin,) = engine_model("smollm2").tokenizer(" Berlin")["input_ids"]
+    assert berlin not in [choice.id for choice in made.prediction.choices]
+    page.page.locator(f".st-key-explain_{berlin}").get_by_role("button").click()
+    page.expect_link(f"target={berlin}")
+    expect(page.heading).to_contain_text("Berlin")
+    page.ready()
+    np.testing.assert_allclose(
+        page.numbers(0), attribute(made, "input_x_gradient", berlin).scores, atol=2e-3, rtol=1e-2
+    )
+
+
+def test_a_long_method_says_its_price_runs_and_is_cancelled(page: AttributionPage) -> None:
+    text = quote("word " * 60 + "end")
+    methods = "shapley~input_x_gradient"  # what waits for a click holds up nothing after it
+    page.page.goto(f"{page.url}/attribution?text={text}&methods={methods}&options=shapley:samples:50")
+    expect(page.page.get_by_text(re.compile("Shapley.*takes [\\d,]+ forward passes"))).to_be_visible(timeout=240_000)
+    expect(page.stack).to_be_visible(timeout=120_000)
+    page.press("Run it")
+    expect(page.page.locator(".st-key-strip_shapley_progress").get_by_role("progressbar")).to_be_visible()
+    page.page.locator(".st-key-strip_shapley_cancel").get_by_role("button").click()
+    expect(page.page.get_by_text("Cancelled.")).to_be_visible()
+    assert len(page.numbers(0)) > 50  # the other method stays
+    page.choices.nth(1).click()  # the session goes on
+    expect(page.page.get_by_text(re.compile("Shapley.*takes"))).to_be_visible()
+    expect(page.stack).to_be_visible()
+
+
+def test_the_leaderboard_has_the_engines_numbers_and_a_row_switches_the_strip(
+    page: AttributionPage, engine_model: Engine
+) -> None:
+    page.open(text=LONG, methods=FAST)
+    page.page.get_by_role("button", name=re.compile("^Test 3 methods")).click()
+    table = page.page.locator(".st-key-leaderboard_table")
+    expect(table).to_be_visible(timeout=240_000)
+    page.settled()
+    made = trace(engine_model("smollm2"), LONG)
+    board = leaderboard(made, [attribute(made, name) for name in FAST.split("~")])
+    cells = table.locator("[role=gridcell]")
+    expect(cells.first).to_be_attached()
+    rows = np.array(cells.all_text_contents()).reshape(4, -1)  # three methods and chance
+    expected = [entry.metrics for entry in board.ranked()]
+    expected.append({name: band.mean for name, band in board.chance.metrics.items()})
+    for row, metrics in zip(rows, expected, strict=True):
+        np.testing.assert_allclose([float(cell) for cell in row[2:]], list(metrics.values()), atol=2e-3)
+    expect(page.page.get_by_text(re.compile("95 % of random orders:"))).to_be_visible()
+    last = board.ranked()[-1].method
+    table.scroll_into_view_if_needed()
+    box = table.get_by_test_id("stDataFrame").bounding_box()
+    assert box
+    page.page.mouse.click(box["x"] + 12, box["y"] + 35 * 3 + 17)  # the third row's selection box
+    page.expect_link(f"method={last}")
+    expect(page.stack.locator("button[aria-pressed=true]")).to_have_count(1)
+
+
+def test_agreement_and_disputed_tokens(page: AttributionPage) -> None:
+    page.open(text=LONG, methods=FAST, evidence="agreement")
+    expect(page.page.get_by_text("Spearman's rank correlation").first).to_be_visible()
+    expect(page.page.locator(".st-key-agreement_spearman .js-plotly-plot")).to_be_visible()
+    strip = page.page.locator(".st-key-disputed").get_by_test_id("token-strip")
+    values = page.values(strip)
+    assert 0 < max(value for value in values if value == value) <= 0.5
+    expect(strip.locator(".marked")).to_have_count(3)
+
+
+def test_small_edits_and_a_paraphrase(page: AttributionPage) -> None:
+    page.open(text=TEXT, methods="input_x_gradient", evidence="sensitivity")
+    page.page.get_by_role("textbox", name="Your own paraphrase").fill(TEXT)
+    page.press("Test edits")
+    expect(page.error.filter(has_text="paraphrase is the text itself")).to_be_visible()
+    page.page.get_by_role("textbox", name="Your own paraphrase").fill("France's capital city is")
+    page.press("Test edits")
+    table = page.page.locator(".st-key-edits_table")
+    expect(table.locator("[role=gridcell]").first).to_be_attached(timeout=120_000)
+    said = " ".join(table.locator("[role=gridcell]").all_text_contents())
+    for words in ("Typo", "Word dropped", "France's capital city is"):
+        assert words in said
+    page.page.get_by_role("button", name=re.compile("Measure infidelity")).click()
+    expect(page.page.get_by_text("Infidelity (share left unexplained)")).to_be_visible(timeout=120_000)
+
+
+def test_a_flip_changes_the_prediction_and_can_be_undone(page: AttributionPage, engine_model: Engine) -> None:
+    page.open(text=TEXT, methods="input_x_gradient", evidence="flip")
+    page.page.get_by_role("button", name=re.compile("^Look for substitutions")).click()
+    expect(page.page.get_by_text(re.compile(r"the model now says"))).to_be_visible(timeout=240_000)
+    page.page.get_by_role("button", name=re.compile("^Use the text after step")).last.click()
+    expect(page.page.get_by_role("button", name=re.compile("^Undo"))).to_be_visible(timeout=120_000)
+    page.ready()
+    changed = page.box.input_value()
+    assert changed != TEXT
+    top = trace(engine_model("smollm2"), changed).prediction.choices[0].label.text
+    assert top != "Paris"
+    expect(page.choices.first).to_contain_text(top)
+    page.page.get_by_role("button", name=re.compile("^Undo")).click()
+    expect(page.box).to_have_value(TEXT)
+    expect(page.choices.first).to_contain_text("Paris")
+
+
+def test_a_generated_token_is_explained(page: AttributionPage, engine_model: Engine) -> None:
+    page.open(text=TEXT, methods="input_x_gradient")
+    page.press("Let it continue")
+    strip = page.page.locator(".st-key-continuation_strip").get_by_test_id("token-strip")
+    expect(strip).to_be_visible(timeout=120_000)
+    page.settled()
+    said = generate(engine_model("smollm2"), TEXT, 16)
+    strip.locator("[data-index='3']").click()
+    page.expect_link("step=3")
+    page.ready()
+    made = trace(engine_model("smollm2"), TEXT, continued=said.ids[:3])
+    assert made.prediction.choices[0].id == said.ids[3]
+    np.testing.assert_allclose(page.numbers(0), attribute(made, "input_x_gradient").scores, atol=2e-3, rtol=1e-2)
+    expect(page.heading).to_contain_text(said.tokens[3].text)
+    page.press("Stop here")
+    expect(page.heading).to_contain_text("Paris")
+
+
+def test_a_pair_of_texts(page: AttributionPage, engine_model: Engine) -> None:
+    page.open(model="minilm", text="A man plays.", methods="gradient_norm")
+    page.press("Add a second text")
+    second = page.page.get_by_role("textbox", name="Second text")
+    second.fill("Somebody makes music.")
+    page.run_button.click()
+    page.expect_link("pair=Somebody+makes+music.")
+    expect(page.stack).to_contain_text("music")
+    page.ready()
+    made = trace(engine_model("minilm"), ("A man plays.", "Somebody makes music."))
+    np.testing.assert_allclose(page.numbers(0), attribute(made, "gradient_norm").scores, rtol=1e-2, atol=1e-4)
+    page.press("One text")
+    expect(second).to_have_count(0)
+
+
+def test_many_texts_from_a_file(page: AttributionPage) -> None:
+    page.open(text=TEXT, methods="input_x_gradient~leave_one_out", evidence="many")
+    page.switch("Texts", "Your file")
+    upload = page.page.locator("input[type=file]")
+    upload.set_input_files({"name": "bad.csv", "mimeType": "text/csv", "buffer": b"text,n\nfine,1\n,2\n"})
+    expect(page.error.filter(has_text=re.compile("bad.csv, line 3"))).to_be_visible()
+    good = b"text\nThe capital of France is\nThe capital of Italy is\nTwo and two make\n"
+    upload.set_input_files({"name": "good.csv", "mimeType": "text/csv", "buffer": good})
+    page.page.get_by_role("button", name="Test on 3 texts").click()
+    expect(page.page.locator(".st-key-evidence_many").get_by_test_id("stDataFrame")).to_be_visible(timeout=300_000)
+    expect(page.page.get_by_text(re.compile("3 texts, 20 random orders each"))).to_be_visible()
+    with page.page.expect_download() as download:
+        page.press("Parquet")
+    import pandas as pd
+
+    frame = pd.read_parquet(download.value.path())
+    assert set(frame["method"]) == {"input_x_gradient", "leave_one_out", "random"}
+    assert len(frame) == 9
