@@ -1,5 +1,6 @@
 """The README's tables, made from the code: `python -m tests.readme` writes them, a test compares them."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,12 +9,28 @@ import typer
 from dashboard.__main__ import app
 from dashboard.engine import HEAD_SCORES, METHODS, METRICS, MODELS
 
+SHOWN = ("abpc", "comprehensiveness", "sufficiency")
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, [":--"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _study() -> str:
+    """What `python -m dashboard faithfulness --data prompts --json …` gave."""
+    found = json.loads((README.parent / "docs" / "faithfulness-smollm2-prompts.json").read_text())
+    intervals = found["intervals"]
+    ordered = sorted(intervals, key=lambda name: -intervals[name]["abpc"]["mean"])
+    rows = []
+    for name in ordered:
+        title = f"{METHODS[name].title} ({METHODS[name].kind})" if name in METHODS else "**random orders**"
+        better = name in METHODS and "abpc" in found["better than chance"][name]
+        cells = [f"{i['mean']:.3f} ({i['low']:.3f} to {i['high']:.3f})" for i in map(intervals[name].get, SHOWN)]
+        rows.append([title, *cells, "yes" if better else "" if name not in METHODS else "**no**"])
+    titles = [f"{METRICS[name].title} {'↑' if METRICS[name].higher_is_better else '↓'}" for name in SHOWN]
+    return _table(["method", *titles, "better than chance"], rows)
 
 
 def tables() -> dict[str, str]:
@@ -38,6 +55,7 @@ def tables() -> dict[str, str]:
                 for m in METRICS.values()
             ],
         ),
+        "study": _study(),
         "scores": _table(
             ["name", "score", "formula", "what it says", "source"],
             [[f"`{s.name}`", s.title, f"${s.formula}$", s.meaning, s.source] for s in HEAD_SCORES.values()],
