@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from dashboard.engine.devices import choose_device, choose_dtype
+from dashboard.engine.devices import DTYPES, choose_device, choose_dtype
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.settings import DEVICE_VARIABLE, DTYPE_VARIABLE
 
@@ -75,6 +75,8 @@ def choose_placement(device: str | None = None, dtype: str | None = None) -> Pla
     if device == SPREAD:
         device = _best()
     where = choose_device(device)
+    if dtype and dtype not in {*DTYPES, *BITS}:
+        raise InvalidInput(f"Unknown number format “{dtype}”.", f"Choose one of: {', '.join((*DTYPES, *BITS))}.")
     if dtype not in BITS:
         return Placement(where, choose_dtype(where, dtype), spread=spread)
     if importlib.util.find_spec("bitsandbytes") is None:
