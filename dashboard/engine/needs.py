@@ -1,4 +1,4 @@
-"""How much memory something takes, beside how much there is; and what loading a model takes, from its files' headers."""
+"""How much memory something takes beside how much there is, and what loading a model takes, by its files' headers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,4 +109,5 @@ def _advice_for_load(n_weights: int, placement: Placement, free: int) -> str:
 
 
 def gb(n_bytes: float) -> str:
+    """Bytes as a message says them."""
     return f"{n_bytes / 1e9:,.1f} GB" if n_bytes >= 1e8 else f"{n_bytes / 1e6:,.1f} MB"

@@ -26,6 +26,11 @@ __all__ = [
     "preflight_view",
 ]
 
+# What is measured beside the sizes of the tensors themselves: (of what is kept, of what passes). The C library's heap
+# keeps holes between the tensors that stay; torch's own allocator on GPUs rounds up.
+_ON_CPU = (1.4, 1.75)
+_ON_GPU = (1.1, 1.1)
+
 View = Literal["heat map", "thumbnails", "scores", "weights"]
 
 
@@ -88,13 +93,17 @@ def expected_seconds(model: LoadedModel, n_tokens: int) -> float | None:
 def _trace_bytes(model: LoadedModel, n_tokens: int) -> int:
     size = Size.of(model)
     item = model.network.dtype.itemsize
-    kept = size.n_layers * size.kept * item
-    per_layer = item * size.passing
-    total = n_tokens * (kept + per_layer) + n_tokens * size.logits * item
+    on_cpu = model.device.type == "cpu"
+    kept_share, passing_share = _ON_CPU if on_cpu else _ON_GPU
+    passing = passing_share * (4 if on_cpu else item) * size.passing  # rotary codes and norms are float32 in any format
+    pairs = n_tokens * n_tokens
     if not model.captures:  # every layer's weights are read whole, and one layer's scores pass on top
-        pairs = n_tokens * n_tokens * size.n_heads
-        total = n_tokens * per_layer + pairs * (size.n_layers * item + 3 * max(item, 4))
-    return int(total)
+        kept = pairs * size.n_heads * (size.n_layers * item + 3 * 4)
+    else:
+        kept = int(n_tokens * kept_share * size.n_layers * size.kept * item)
+        if size.window and n_tokens > size.window:  # such a mask is written out whole
+            kept += pairs * (item + 4)
+    return int(kept + n_tokens * (passing + size.logits * item))
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,7 @@ class Size:
         kept: Of one layer: query, key and value.
         passing: At the fullest moment of a layer, and gone after it.
         logits: Of the head, where it says something at every token.
+        window: Of layers that look back only so far, in tokens; 0 where there are none.
     """
 
     n_layers: int
@@ -114,6 +124,7 @@ class Size:
     kept: int
     passing: int
     logits: int
+    window: int
 
     @classmethod
     def of(cls, model: LoadedModel) -> "Size":
@@ -123,20 +134,20 @@ class Size:
         hidden = config.hidden_size
         head_dim = getattr(config, "head_dim", None) or hidden // n_heads
         inner = max((value for name in _INNER if isinstance(value := getattr(config, name, None), int)), default=0)
-        gated = getattr(config, "hidden_act", "") in _GATED
-        inner = inner or 4 * hidden
-        every = "logits_to_keep" not in model.accepted and hasattr(model.network, "lm_head")
+        gated = any(name.endswith(_GATES) for name, _ in model.network.named_modules())
+        every = model.task.kind in ("next token", "masked token") and "logits_to_keep" not in model.accepted
         return cls(
             n_layers=model.facts.n_layers,
             n_heads=n_heads,
             kept=head_dim * (n_heads + 2 * n_kv),
-            passing=(4 if gated else 3) * inner + 6 * hidden,
+            passing=(3 if gated else 2) * (inner or 4 * hidden) + 2 * hidden,
             logits=config.vocab_size if every else 0,
+            window=getattr(config, "sliding_window", None) or 0,
         )
 
 
 _INNER = ("intermediate_size", "n_inner", "ffn_dim", "d_ff", "hidden_dim")
-_GATED = ("silu", "swish", "gelu_pytorch_tanh")
+_GATES = ("gate_proj", "gate_up_proj")
 
 
 def preflight_view(trace: Any, what: View, *, max_pixels: int = 256, site: str = "self") -> Needs:

@@ -18,6 +18,7 @@ from dashboard.engine.head_scores import HEAD_SCORES, compute_head_scores
 from dashboard.engine.heat_maps import HeadReduction, HeatMap, Hidden, Pooling, heat_map, thumbnails
 from dashboard.engine.loading import LoadedModel
 from dashboard.engine.passes import Encoded, encode, forward
+from dashboard.engine.preflight import guarded
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.tasks import Choice, Prediction, Readout, make_choice, predict
 from dashboard.engine.tokens import Token, read_tokens
@@ -253,7 +254,7 @@ def trace(model: LoadedModel, text: str, progress: Progress = silent) -> Trace:
     def report(n_done: int) -> None:
         progress(f"Running {model.title} on {len(tokens):,} tokens", n_done / model.facts.n_layers)
 
-    with model.running(), torch.no_grad():
+    with model.running(), torch.no_grad(), guarded(model, len(tokens)):
         started = time.perf_counter()
         ran = run_layers(model, encoded.inputs, report)
         readout = model.task.readout(position, ran.outputs)
