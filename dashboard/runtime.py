@@ -3,14 +3,17 @@
 The engine is imported inside the work, so the page is on screen before torch is.
 """
 
+import weakref
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 import streamlit as st
 
+from dashboard import visitors
 from dashboard.engine.catalog import MODELS
 from dashboard.engine.progress import Progress
+from dashboard.engine.settings import max_models
 from dashboard.jobs import Job, Shelf
 
 if TYPE_CHECKING:
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_MODELS = 2
 MAX_RESULTS = 256
 MAX_TRACE_BYTES = 3 * 1024**3
 
@@ -45,7 +47,7 @@ def _shelves() -> dict[str, Shelf]:
             for shelf in results.values():
                 shelf.drop(lambda key: key[0] == serial)
 
-    return {"models": Shelf(MAX_MODELS, on_drop=drop_results), **results}
+    return {"models": Shelf(max_models(), on_drop=drop_results), **results}
 
 
 def model_job(source: str) -> "Job[LoadedModel]":
@@ -55,7 +57,7 @@ def model_job(source: str) -> "Job[LoadedModel]":
         report("Starting the engine", None)
         from dashboard.engine import load_model
 
-        return load_model(source, progress=report)
+        return load_model(source, progress=report, access=visitors.access())
 
     return _shelves()["models"].get(source, work)
 
@@ -91,10 +93,10 @@ def session() -> str:
 
 def _only_wait_for(kind: str, job: Job[T]) -> Job[T]:
     """A session waits for one job of a kind at a time, and leaves the one it waited for before."""
-    before: Job[Any] | None = st.session_state.get(f"waiting_for_{kind}")
+    before: Job[Any] | None = st.session_state.get(f"waiting_for_{kind}", lambda: None)()
     if before is not None and before is not job:
         before.leave(session())
-    st.session_state[f"waiting_for_{kind}"] = job
+    st.session_state[f"waiting_for_{kind}"] = weakref.ref(job)  # its result holds a model that may be dropped
     return job
 
 

@@ -13,6 +13,7 @@ SEES_STREAMLIT = (
     "dashboard/app.py",
     "dashboard/state.py",
     "dashboard/runtime.py",
+    "dashboard/visitors.py",
     "dashboard/pages/",
     "dashboard/panels/",
 )

@@ -148,8 +148,9 @@ def merge(network: Any, folder: Path) -> Any:
             warnings.simplefilter("ignore")  # what it warns of is checked below
             with_adapter: Any = peft.get_peft_model(network, peft.LoraConfig(**said))
             tensors = load_file(folder / adapter.WEIGHTS)
-            report = peft.set_peft_model_state_dict(with_adapter, tensors)
-        own = set(peft.get_peft_model_state_dict(with_adapter))
+            report: Any = peft.set_peft_model_state_dict(with_adapter, tensors)
+            # "auto" would ask the Hub about the base model.
+            own = set(peft.get_peft_model_state_dict(with_adapter, save_embedding_layers=False))
         if missing := sorted(own - set(tensors)):
             raise BrokenModel(
                 f"{len(missing)} tensors are missing from {folder.name} (first: {missing[0]}), so parts of the model "
@@ -161,7 +162,9 @@ def merge(network: Any, folder: Path) -> Any:
                 f"{len(unexpected)} tensors of {folder.name} have no place in its base model (first: {unexpected[0]}).",
                 "Check base_model_name_or_path in adapter_config.json.",
             )
-        return with_adapter.merge_and_unload(safe_merge=True).eval().requires_grad_(False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return with_adapter.merge_and_unload(safe_merge=True).eval().requires_grad_(False)
     except (SafetensorError, OSError) as error:
         raise BrokenModel(f"The weights of {folder.name} are damaged.", "Get the adapter again.") from error
     except (ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:

@@ -108,6 +108,6 @@ def _advice_for_load(n_weights: int, placement: Placement, free: int) -> str:
     return f"{first}, or free memory and try again."
 
 
-def gb(n_bytes: float) -> str:
+def gb(n_bytes: int) -> str:
     """Bytes as a message says them."""
     return f"{n_bytes / 1e9:,.1f} GB" if n_bytes >= 1e8 else f"{n_bytes / 1e6:,.1f} MB"

@@ -17,6 +17,9 @@ from dashboard.engine import EngineError, load_model, trace
 from dashboard.engine.access import Access
 from dashboard.engine.errors import BrokenModel, ModelNotFound, NotAllowed, Unsupported
 
+# peft asks the models in old words.
+pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")
+
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
@@ -26,8 +29,8 @@ def make_adapter(base: Path, folder: Path, auto_class: Any, *, base_name: str = 
     options = {"num_labels": 3} if lora.get("task_type") == "SEQ_CLS" else {}
     network = auto_class.from_pretrained(base, dtype=torch.float32, **options)
     own = peft.get_peft_model(network, peft.LoraConfig(r=4, lora_alpha=16, init_lora_weights=False, **lora)).eval()
-    own.peft_config["default"].base_model_name_or_path = base_name or str(base)
     own.save_pretrained(folder)
+    change_config(folder, base_model_name_or_path=base_name or str(base))
     return folder, own
 
 

@@ -87,7 +87,7 @@ def test_a_gguf_file_is_unpacked_once_and_computes_the_same(
         expected = own(found.encoded.ids[None]).logits
         logits = model.network(found.encoded.ids[None]).logits
     assert torch.allclose(logits, expected, atol=1e-5)
-    assert "".join(token.text for token in found.tokens) == TEXT
+    assert "".join(" " * token.space + token.text for token in found.tokens) == TEXT
     assert [path.name for path in file.parent.iterdir()] == ["tiny.gguf"], "nothing is written beside the file"
 
     def no_child(*_: object) -> tuple[int, str]:

@@ -47,7 +47,8 @@ def dequantize(gguf: Path, folder: Path, title: str, progress: Progress) -> None
 
 
 def _failure(title: str, output: str) -> errors.EngineError:
-    if unknown := _UNKNOWN.search(output):
+    last = (output.strip().splitlines() or [""])[-1]  # above it, the traceback quotes code
+    if unknown := _UNKNOWN.search(last):
         return errors.Unsupported(
             f"{title} holds a model that transformers cannot open from a GGUF file ({unknown[0]}).",
             "Choose the same model as safetensors.",
