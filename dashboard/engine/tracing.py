@@ -18,7 +18,7 @@ from dashboard.engine.head_scores import HEAD_SCORES, compute_head_scores
 from dashboard.engine.heat_maps import HeadReduction, HeatMap, Hidden, Pooling, heat_map, thumbnails
 from dashboard.engine.loading import LoadedModel
 from dashboard.engine.passes import Encoded, encode, forward
-from dashboard.engine.preflight import guarded
+from dashboard.engine.preflight import check_view, guarded
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.tasks import Choice, Prediction, Readout, make_choice, predict
 from dashboard.engine.tokens import Token, read_tokens
@@ -177,6 +177,7 @@ class Trace:
     ) -> UInt8[np.ndarray, "layer head query_pixel key_pixel"]:
         """Every head's pattern, small; see heat_maps.thumbnails."""
         self.site(site)
+        check_view(self, "thumbnails", max_pixels=max_pixels, site=site)
         with memory_messages("drawing all heads", self.model.device):
             return thumbnails(self.layers[site], max_pixels, pooling)
 

@@ -1,5 +1,6 @@
 """The Hub when things go wrong: cuts, refusals, wrong content, unknown revisions; and a token that nobody sees."""
 
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,6 +142,19 @@ def test_a_kept_copy_serves_while_the_hub_is_broken(fake: FakeHub) -> None:
 def test_a_repository_of_gguf_files_says_what_to_do(fake: FakeHub) -> None:
     with pytest.raises(errors.ModelNotFound, match=r"GGUF files only.*a\.Q4_0\.gguf.*path of the file"):
         store.resolve("someone/gguf")
+
+
+def test_an_adapter_and_the_base_that_it_names(fake: FakeHub) -> None:
+    fake.revisions |= {"v1": OTHER, OTHER: OTHER}
+    config = json.dumps({"base_model_name_or_path": "someone/bert", "revision": "v1", "peft_type": "LORA"}).encode()
+    files = {"adapter_config.json": config, "adapter_model.safetensors": WEIGHTS, "README.md": b"# hello"}
+    fake.repos["someone/lora"] = {**files, "model.safetensors": WEIGHTS, "optimizer.pt": b"pickle"}
+    folder = store.resolve("someone/lora")
+    assert {path.name for path in folder.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
+    assert store.resolve_base(folder).name == OTHER
+    fake.repos["someone/lora"] = {"adapter_config.json": config, "adapter_model.bin": b"pickle"}
+    with pytest.raises(errors.BrokenModel, match="someone/lora holds a pickled adapter only"):
+        store.resolve("someone/lora")
 
 
 def test_downloads_can_be_switched_off(fake: FakeHub) -> None:

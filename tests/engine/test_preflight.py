@@ -1,5 +1,6 @@
 """Memory said beforehand: near what is measured, and nothing starts that would not fit."""
 
+import functools
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -72,7 +73,12 @@ def test_a_trace_that_would_not_fit_never_starts(tiny: LoadedModel, monkeypatch:
     most = preflight.most_tokens(tiny)
     assert 1 < most < n_tokens
     forward = tiny.network.forward
-    monkeypatch.setattr(tiny.network, "forward", None)
+
+    @functools.wraps(forward)
+    def run(*_: Any, **__: Any) -> None:
+        raise AssertionError("the model ran")
+
+    monkeypatch.setattr(tiny.network, "forward", run)
     with pytest.raises(OutOfMemory, match=rf"on {n_tokens} tokens.*at most {most} tokens, or load.*bfloat16"):
         trace(tiny, TEXT)
     monkeypatch.setattr(tiny.network, "forward", forward)

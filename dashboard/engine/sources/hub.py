@@ -83,7 +83,9 @@ def _wanted(names: set[str]) -> list[str]:
     """The files that `from_pretrained` opens: those at the top, and each weight once."""
     top = {name for name in names if "/" not in name}
     weights = {name for name in top if name.endswith(".safetensors")}
-    if "model.safetensors" in weights:
+    if adapter.CONFIG in top:
+        weights = {adapter.WEIGHTS}
+    elif "model.safetensors" in weights:
         weights = {"model.safetensors"}  # the others are copies in another precision
     weights = {name for name in weights if not name.startswith("consolidated")}
     return sorted(weights | {name for name in top if name.endswith(_TEXT_FILES)})
