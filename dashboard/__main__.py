@@ -12,7 +12,17 @@ import typer
 from dashboard.command_options import DeviceOption, DtypeOption, ModelOption, say
 from dashboard.engine.catalog import DEFAULT_MODEL, MODELS
 from dashboard.engine.errors import EngineError
-from dashboard.engine.settings import DEVICE_VARIABLE, DTYPE_VARIABLE
+from dashboard.engine.settings import (
+    DEVICE_VARIABLE,
+    DOWNLOADS_VARIABLE,
+    DTYPE_VARIABLE,
+    FOLDERS_VARIABLE,
+    MODELS_VARIABLE,
+    max_models,
+)
+from dashboard.engine.settings import (
+    downloads as downloads_setting,
+)
 from dashboard.faithfulness_command import faithfulness
 
 app = typer.Typer(
@@ -22,6 +32,17 @@ app = typer.Typer(
     help="Exact attention of any transformer, beside its prediction and what that rests on.",
 )
 
+FolderOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--folder",
+        help="Visitors may open models below this folder; give it again for more. The cache is always allowed.",
+    ),
+]
+DownloadsOption = Annotated[bool | None, typer.Option(help="Let visitors bring models from the Hub (the default).")]
+ModelsOption = Annotated[
+    int | None, typer.Option("--models", help="How many models stay in memory; 2 by default.", min=1)
+]
 HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
 PortOption = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
 BrowserOption = Annotated[bool, typer.Option(help="Open the page in a browser.")]
@@ -45,10 +66,13 @@ def main(
     browser: BrowserOption = True,
     device: DeviceOption = None,
     dtype: DtypeOption = None,
+    folder: FolderOption = None,
+    downloads: DownloadsOption = None,
+    models: ModelsOption = None,
 ) -> None:
     """Without a command: start the app."""
     if context.invoked_subcommand is None:
-        serve(host, port, browser, device, dtype)
+        serve(host, port, browser, device, dtype, folder, downloads, models)
 
 
 @app.command()
@@ -58,6 +82,9 @@ def serve(
     browser: BrowserOption = True,
     device: DeviceOption = None,
     dtype: DtypeOption = None,
+    folder: FolderOption = None,
+    downloads: DownloadsOption = None,
+    models: ModelsOption = None,
 ) -> None:
     """Start the app (the default)."""
     from streamlit.runtime.pages_manager import PagesManager
@@ -66,9 +93,16 @@ def serve(
     # Until the first visitor has run app.py, Streamlit takes pages/ for its own list of pages and answers a link to
     # one of ours with "does not seem to exist".
     PagesManager.uses_pages_directory = False
-    for name, value in ((DEVICE_VARIABLE, device), (DTYPE_VARIABLE, dtype)):
-        if value:
-            os.environ[name] = value
+    settings = {
+        DEVICE_VARIABLE: device,
+        DTYPE_VARIABLE: dtype,
+        FOLDERS_VARIABLE: _allowed(folder),
+        DOWNLOADS_VARIABLE: None if downloads is None else ("on" if downloads else "off"),
+        MODELS_VARIABLE: None if models is None else str(models),
+    }
+    os.environ.update({name: value for name, value in settings.items() if value})
+    downloads_setting()  # a setting that cannot be understood ends the start, not a visitor's first load
+    max_models()
     sys.argv = [
         "streamlit",
         "run",
@@ -79,6 +113,19 @@ def serve(
         "--server.showEmailPrompt=false",
     ]
     cli.main()
+
+
+def _allowed(folders: list[Path] | None) -> str | None:
+    """The folders that visitors may open, those of the environment first."""
+    if not folders:
+        return None
+    for given in folders:
+        if not given.is_dir():
+            raise typer.BadParameter(f"There is no folder {given}.", param_hint="--folder")
+        if os.pathsep in str(given):
+            raise typer.BadParameter(f"“{os.pathsep}” in {given} would separate two folders.", param_hint="--folder")
+    before = [os.environ[FOLDERS_VARIABLE]] if os.environ.get(FOLDERS_VARIABLE) else []
+    return os.pathsep.join([*before, *(str(given.absolute()) for given in folders)])
 
 
 @app.command()

@@ -4,10 +4,18 @@ from typing import Annotated
 
 import typer
 
-ModelOption = Annotated[str, typer.Option("--model", help="A catalogue name, a Hub id or a folder.")]
-DeviceOption = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the best one here by default.")]
+ModelOption = Annotated[
+    str,
+    typer.Option("--model", help="A catalogue name, a Hub id (org/name, org/name@revision), a folder, a .gguf file."),
+]
+DeviceOption = Annotated[
+    str | None, typer.Option(help="cuda, mps, cpu, or auto for all GPUs together; the best one here by default.")
+]
 DtypeOption = Annotated[
-    str | None, typer.Option(help="float32, bfloat16 or float16; float32 on cpu, bfloat16 on GPUs by default.")
+    str | None,
+    typer.Option(
+        help="float32, bfloat16, float16; int8, int4 with bitsandbytes; float32 on cpu, bfloat16 on GPUs by default."
+    ),
 ]
 
 

@@ -2,26 +2,44 @@
 
 import hashlib
 import json
+import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 Repos = dict[str, dict[str, bytes] | int]
 
 
 class FakeHub(ThreadingHTTPServer):
-    """Serves repositories by id: their files, or the status to refuse them with."""
+    """Serves repositories by id: their files, or the status to refuse them with.
+
+    Attributes:
+        revisions: Names that every repository knows, with their commits.
+        cut_after: Close the connection after that many bytes of a file, the first time it is asked for.
+        reset: Reset it instead of closing it.
+        swapped: Contents to send instead, by file name; hashes stay those of the true content.
+        headers: Sent with every refusal.
+        refuse_files: Status for every request for a file.
+    """
 
     daemon_threads = True
 
     def __init__(self, repos: Repos) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.repos = repos
+        self.revisions = {"main": SHA, SHA: SHA}
+        self.cut_after: dict[str, int] = {}
+        self.reset = False
+        self.swapped: dict[str, bytes] = {}
+        self.headers: dict[str, str] = {}
+        self.refuse_files: int | None = None
         self.requested: list[str] = []
         self.tokens: list[str] = []
+        self.ranges: list[str] = []
 
     @property
     def url(self) -> str:
@@ -32,49 +50,90 @@ class _Handler(BaseHTTPRequestHandler):
     server: FakeHub
 
     def do_GET(self) -> None:
-        path = urlsplit(self.path).path
+        path = unquote(urlsplit(self.path).path)
         self.server.requested.append(path)
         self.server.tokens.append(self.headers.get("Authorization", ""))
         if path.startswith("/api/models/"):
             repo_id, _, rest = path.removeprefix("/api/models/").partition("/tree/")
-            repo_id = repo_id.partition("/revision/")[0]
-            self._answer(repo_id, lambda files: json.dumps(_tree(files) if rest else _info(repo_id, files)))
+            repo_id, _, revision = repo_id.partition("/revision/")
+            commit = self._commit(rest.partition("?")[0] or revision)
+            self._answer(repo_id, commit, "", lambda files: _tree(files) if rest else _info(repo_id, files, commit))
         else:
             repo_id, _, rest = path.lstrip("/").partition("/resolve/")
-            self._answer(repo_id, lambda files: files[rest.partition("/")[2]])
+            revision, _, name = rest.partition("/")
+            self._answer(repo_id, self._commit(revision), name, lambda files: files[name])
 
     do_HEAD = do_GET  # noqa: N815 - the names that the base class looks for
 
-    def _answer(self, repo_id: str, content) -> None:  # type: ignore[no-untyped-def]
+    def _commit(self, revision: str) -> str | None:
+        return self.server.revisions.get(revision or "main")
+
+    def _answer(self, repo_id: str, commit: str | None, name: str, content) -> None:  # type: ignore[no-untyped-def]
         repo = self.server.repos.get(repo_id, 404)
-        status = repo if isinstance(repo, int) else 200
-        body = b"{}" if isinstance(repo, int) else content(repo)
-        body = body.encode() if isinstance(body, str) else body
+        if isinstance(repo, int):
+            return self._refuse(repo, {404: "RepoNotFound", 401: "RepoNotFound", 403: "GatedRepo"}.get(repo))
+        if commit is None:
+            return self._refuse(404, "RevisionNotFound")
+        if name and self.server.refuse_files:
+            return self._refuse(self.server.refuse_files, None)
+        body = content(repo)
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self._send(name, body, commit)
+
+    def _refuse(self, status: int, code: str | None) -> None:
         self.send_response(status)
-        code = {404: "RepoNotFound", 401: "RepoNotFound", 403: "GatedRepo"}.get(status)
         if code:
             self.send_header("X-Error-Code", code)
-        self.send_header("X-Repo-Commit", SHA)
-        self.send_header("ETag", f'"{hashlib.sha1(body).hexdigest()}"')
-        self.send_header("Content-Length", str(len(body)))
+        for header, value in self.server.headers.items():
+            self.send_header(header, value)
+        self.send_header("Content-Length", "2")
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body)
+            self.wfile.write(b"{}")
+
+    def _send(self, name: str, body: bytes, commit: str) -> None:
+        etag = _hash(name, body)
+        sent = self.server.swapped.get(name, body)
+        wanted = self.headers.get("Range", "")
+        start = int(wanted.removeprefix("bytes=").partition("-")[0]) if wanted else 0
+        if wanted:
+            self.server.ranges.append(f"{name} {wanted}")
+        self.send_response(206 if wanted else 200)
+        if wanted:
+            self.send_header("Content-Range", f"bytes {start}-{len(sent) - 1}/{len(sent)}")
+        self.send_header("X-Repo-Commit", commit)
+        self.send_header("ETag", f'"{etag}"')
+        self.send_header("Content-Length", str(len(sent) - start))
+        self.end_headers()
+        if self.command != "GET":
+            return
+        cut = self.server.cut_after.pop(name, None)
+        self.wfile.write(sent[start : None if cut is None else start + cut])
+        if cut is not None:
+            self.wfile.flush()
+            self.close_connection = True
+            if self.server.reset:  # a closing socket that does not linger tells the other side so
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
 
 
-def _info(repo_id: str, files: dict[str, bytes]) -> dict[str, object]:
+def _hash(name: str, body: bytes) -> str:
+    """As the Hub: SHA-256 of large files, git's hash of small ones."""
+    if name.endswith(".safetensors"):
+        return hashlib.sha256(body).hexdigest()
+    return hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest()
+
+
+def _info(repo_id: str, files: dict[str, bytes], commit: str | None) -> dict[str, object]:
     siblings = [{"rfilename": name, "size": len(body)} for name, body in files.items()]
-    return {"id": repo_id, "sha": SHA, "siblings": siblings, "private": False}
+    return {"id": repo_id, "sha": commit, "siblings": siblings, "private": False}
 
 
 def _tree(files: dict[str, bytes]) -> list[dict[str, object]]:
-    return [
-        {"type": "file", "path": name, "size": len(body), "oid": hashlib.sha1(body).hexdigest()}
-        for name, body in files.items()
-    ]
+    return [{"type": "file", "path": name, "size": len(body), "oid": _hash(name, body)} for name, body in files.items()]
 
 
 @contextmanager

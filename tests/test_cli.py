@@ -142,6 +142,47 @@ def test_a_first_start_on_a_new_machine_asks_nothing(tmp_path: Path) -> None:
         app.wait(30)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "environment", "says"),
+    [
+        (["--folder", "no-such-folder"], {}, "There is no folder no-such-folder"),
+        (["--models", "0"], {}, "--models"),
+        ([], {"ATTENTION_DASHBOARD_MODELS": "many"}, "not a number of models"),
+        ([], {"ATTENTION_DASHBOARD_DOWNLOADS": "perhaps"}, "Set it to on or off"),
+    ],
+)
+def test_settings_that_cannot_be_understood_end_the_start(
+    arguments: list[str], environment: dict[str, str], says: str
+) -> None:
+    done = run("serve", *arguments, **environment)
+    assert done.returncode != 0
+    assert says in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+
+
+def test_what_serve_is_told_reaches_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from streamlit.web import cli
+    from typer.testing import CliRunner
+
+    from dashboard.__main__ import app
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    for name in ("FOLDERS", "DOWNLOADS", "MODELS", "DEVICE"):
+        monkeypatch.setenv(f"ATTENTION_DASHBOARD_{name}", "")
+    monkeypatch.setattr(sys, "argv", [])
+    monkeypatch.setattr(cli, "main", lambda: None)
+    both = [str(tmp_path / name) for name in "ab"]
+    arguments = ["--folder", both[0], "--folder", both[1], "--no-downloads", "--models", "3", "--device", "auto"]
+    for command in (["serve"], []):
+        found = CliRunner().invoke(app, [*command, *arguments])
+        assert found.exit_code == 0, found.output
+        told = {name: os.environ[f"ATTENTION_DASHBOARD_{name}"] for name in ("DOWNLOADS", "MODELS", "DEVICE")}
+        assert told == {"DOWNLOADS": "off", "MODELS": "3", "DEVICE": "auto"}
+        assert os.environ["ATTENTION_DASHBOARD_FOLDERS"].split(os.pathsep)[-2:] == both
+        os.environ["ATTENTION_DASHBOARD_FOLDERS"] = ""
+
+
 @pytest.mark.parametrize("command", ["serve", "export", "models", "bench", "faithfulness"])
 def test_help_is_there(command: str) -> None:
     done = run(command, "--help")

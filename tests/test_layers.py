@@ -13,6 +13,7 @@ SEES_STREAMLIT = (
     "dashboard/app.py",
     "dashboard/state.py",
     "dashboard/runtime/",
+    "dashboard/visitors.py",
     "dashboard/pages/",
     "dashboard/panels/",
 )

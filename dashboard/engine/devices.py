@@ -1,8 +1,13 @@
 """Where a model runs and in which number format."""
 
+import contextlib
+import ctypes
+import gc
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import torch
@@ -54,10 +59,32 @@ def memory_in_use(device: torch.device) -> int:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that can still be taken on the device."""
+    """Bytes that can still be taken on the device; in a container, no more than it was given."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return min(int(psutil.virtual_memory().available), *_left_in_container())
+
+
+def _left_in_container(group: Path = Path("/sys/fs/cgroup")) -> list[int]:
+    """What Linux lets this container take (control groups, version 2), if it limits it; file pages can be freed."""
+    try:
+        limit, used = (group / "memory.max").read_text().strip(), int((group / "memory.current").read_text())
+        pages = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        limit = "max"
+    if limit == "max":
+        return [sys.maxsize]
+    return [max(0, int(limit) - used + int(pages.get("inactive_file", 0)))]
+
+
+def release_memory() -> None:
+    """Gives back what nothing refers to any more: Python's objects, then torch's and the C library's reserves."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -48,6 +48,12 @@ class InvalidInput(EngineError):
     may_pass = False
 
 
+class NotAllowed(EngineError):
+    """The owner of this server does not let visitors open that."""
+
+    may_pass = False
+
+
 class OutOfMemory(EngineError):
     """The device cannot hold what was asked for."""
 

@@ -11,16 +11,18 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoTokenizer
 
-from dashboard.engine import capture, store
-from dashboard.engine.catalog import MODELS
-from dashboard.engine.devices import choose_device, choose_dtype, free_memory, is_out_of_memory, memory_messages
+from dashboard.engine import adapters, capture, needs, store
+from dashboard.engine.access import ANYTHING, Access
+from dashboard.engine.devices import free_memory, is_out_of_memory, memory_messages
 from dashboard.engine.errors import BrokenModel, Unsupported
+from dashboard.engine.placement import Placement, choose_placement
 from dashboard.engine.progress import Progress
+from dashboard.engine.sources.adapter import is_adapter
 from dashboard.engine.tasks import Task, task_for
 from dashboard.engine.verification import Verification, probe_ids, verify_capture, verify_eager
+from dashboard.engine.weights import first_line, read_config, read_weights, tokenizer_folder
 
 # transformers changes global state while it builds a model, so two loads at once leave parts of it changed.
 _ONE_AT_A_TIME = threading.Lock()
@@ -85,51 +87,62 @@ def load_model(
     device: str | None = None,
     dtype: str | None = None,
     progress: Progress | None = None,
+    access: Access = ANYTHING,
 ) -> LoadedModel:
-    """A verified model from a catalogue name, a Hub id or a folder.
+    """A verified model from a catalogue name, a Hub id, a folder, a GGUF file or a LoRA adapter.
 
     Args:
-        source: For example "smollm2", "org/name" or "path/to/folder".
-        device: "cuda", "mps", "cpu"; the best one here by default.
-        dtype: "float32", "bfloat16" or "float16"; float32 on cpu, bfloat16 on GPUs that support it by default.
+        source: For example "smollm2", "org/name", "org/name@revision", "path/to/folder" or "path/to/model.gguf"; a
+            folder or a Hub id may hold a LoRA adapter, whose base model is brought too.
+        device: "cuda", "mps", "cpu", or "auto" for all GPUs; the best one here by default.
+        dtype: "float32", "bfloat16", "float16", "int8" or "int4"; float32 on cpu, bfloat16 on GPUs that support it by
+            default.
         progress: Called with a message and a fraction 0…1 (None: unknown); may raise Cancelled.
+        access: What may be opened, for servers with visitors; everything by default.
 
     Raises:
         EngineError: One of its kinds, with cause and remedy.
     """
-    where = choose_device(device)
-    number_format = choose_dtype(where, dtype)
-    folder = store.resolve(source, progress)
+    placement = choose_placement(device, dtype)
+    title = store.title_of(source)
+    folder = store.resolve(source, progress, access)
+    adapter = None
+    if is_adapter(folder):
+        adapter, folder = folder, store.resolve_base(folder, progress, access)
+        if placement.bits:
+            raise Unsupported(
+                f"{title} is an adapter, and cannot be merged exactly into weights of {placement.bits} bits.",
+                "Load it in float32, bfloat16 or float16.",
+            )
     if progress:
         progress("Loading the weights", None)
-    name, title = (source, MODELS[source].title) if source in MODELS else (source, Path(source).name)
-    with _ONE_AT_A_TIME, memory_messages(f"loading {title}", where):
-        return _load(name, title, folder, where, number_format, progress)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:200].rstrip(".")
+    with _ONE_AT_A_TIME, memory_messages(f"loading {title}", placement.device):
+        needs.check_load(title, folder, placement)
+        return _load(source, title, folder, adapter, placement, progress)
 
 
 def _load(
     name: str,
     title: str,
     folder: Path,
-    device: torch.device,
-    dtype: torch.dtype,
+    adapter: Path | None,
+    placement: Placement,
     progress: Progress | None,
 ) -> LoadedModel:
     capture.register()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    config = _read_config(title, folder)
+    config = read_config(title, folder)
+    if adapter is not None:
+        config = adapters.read_labels(adapter, config)
     task = task_for(config)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(
+            tokenizer_folder(folder, adapter), local_files_only=True, trust_remote_code=False
+        )
     except Exception as error:  # every tokenizer fails in its own way
         raise BrokenModel(
-            f"{title} has no tokenizer that can be opened ({_first_line(error)}).",
+            f"{title} has no tokenizer that can be opened ({first_line(error)}).",
             "Put the tokenizer's files (tokenizer.json, tokenizer_config.json) beside config.json.",
         ) from error
     if not tokenizer.is_fast:
@@ -137,68 +150,20 @@ def _load(
             f"{title} has a tokenizer that does not say which characters a token covers.",
             "Choose a model with a tokenizer.json.",
         )
-    network = _read_weights(title, folder, task, dtype, "eager").to(device)
+    network = read_weights(title, folder, config, task, placement, adapter)
     if progress:
         progress("Checking attention against the model's own", None)
     network, verification = _verified(title, network, tokenizer, task)
     return LoadedModel(
-        name, title, network, tokenizer, task, _facts(network, tokenizer, verification, task), verification, device
+        name,
+        title,
+        network,
+        tokenizer,
+        task,
+        _facts(network, tokenizer, verification, placement, task),
+        verification,
+        network.device,
     )
-
-
-def _read_config(title: str, folder: Path) -> Any:
-    try:
-        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:
-        if "trust_remote_code" in str(error) or "auto_map" in (folder / "config.json").read_text():
-            raise Unsupported(
-                f"{title} brings its own Python code, which is never run here.",
-                "Choose a model whose architecture is part of the transformers library.",
-            ) from error
-        raise BrokenModel(
-            f"config.json of {title} cannot be read ({_first_line(error)}).", "Get the model again."
-        ) from error
-
-
-def _read_weights(title: str, folder: Path, task: Task, dtype: torch.dtype, attention: str) -> Any:
-    try:
-        network, report = task.auto_class.from_pretrained(
-            folder,
-            dtype=dtype,
-            attn_implementation=attention,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-    except ImportError as error:  # quantised formats bring a library of their own
-        raise Unsupported(
-            f"{title} needs a library that is not installed ({_first_line(error)}).",
-            "Choose the model in float32, bfloat16 or float16.",
-        ) from error
-    except (SafetensorError, OSError, ValueError) as error:
-        raise BrokenModel(
-            f"The weights of {title} cannot be read ({_first_line(error)}).",
-            "The file is damaged or incomplete: delete it and get the model again.",
-        ) from error
-    except RuntimeError as error:
-        if is_out_of_memory(error):
-            raise
-        raise BrokenModel(
-            f"The weights of {title} do not fit its configuration ({_first_line(error)}).",
-            "Get the model again, or check that config.json belongs to these weights.",
-        ) from error
-    missing = sorted(report.get("missing_keys") or ())
-    if missing:
-        raise BrokenModel(
-            f"{len(missing)} tensors are missing from the weights of {title} (first: {missing[0]}), "
-            "so parts of the model would be random.",
-            "Get the complete model, or one saved for this task.",
-        )
-    if network.config.pad_token_id is None:
-        # Classifiers on decoders look for the last token that is not padding, and refuse batches without such a token.
-        network.config.pad_token_id = -1 if task.kind == "sequence class" else None
-    return network.eval().requires_grad_(False)
 
 
 def _verified(title: str, network: Any, tokenizer: Any, task: Task) -> tuple[Any, Verification]:
@@ -216,7 +181,7 @@ def _verified(title: str, network: Any, tokenizer: Any, task: Task) -> tuple[Any
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            reason = _first_line(error)
+            reason = first_line(error)
             network.set_attn_implementation("eager")
     try:
         return network, verify_eager(network, ids, task.causal)
@@ -224,12 +189,12 @@ def _verified(title: str, network: Any, tokenizer: Any, task: Task) -> tuple[Any
         if is_out_of_memory(error):
             raise
         raise Unsupported(
-            f"The attention of {title} cannot be shown exactly: {reason}, and read directly, {_first_line(error)}.",
+            f"The attention of {title} cannot be shown exactly: {reason}, and read directly, {first_line(error)}.",
             "Choose another model; nothing is drawn that is not what the model computes.",
         ) from error
 
 
-def _facts(network: Any, tokenizer: Any, verification: Verification, task: Task) -> Facts:
+def _facts(network: Any, tokenizer: Any, verification: Verification, placement: Placement, task: Task) -> Facts:
     config = network.config.get_text_config()
     n_heads = config.num_attention_heads
     limits = [
@@ -250,6 +215,6 @@ def _facts(network: Any, tokenizer: Any, verification: Verification, task: Task)
         n_parameters=sum(p.numel() for p in parameters),
         weight_bytes=sum(p.nbytes for p in parameters),
         device=str(network.device),
-        dtype=str(network.dtype).removeprefix("torch."),
+        dtype=placement.format,
         max_tokens=int(min(limits)) if limits else None,
     )

@@ -1,10 +1,49 @@
-"""Environment variables that the engine reads; all are optional."""
+"""Environment variables that the dashboard reads; all are optional."""
+
+import os
+
+from dashboard.engine.errors import InvalidInput
 
 CACHE_VARIABLE = "ATTENTION_DASHBOARD_CACHE"
 """Folder for downloaded models."""
 
 DEVICE_VARIABLE = "ATTENTION_DASHBOARD_DEVICE"
-"""cuda, mps or cpu, where the caller does not say."""
+"""auto, cuda, mps or cpu, where the caller does not say."""
 
 DTYPE_VARIABLE = "ATTENTION_DASHBOARD_DTYPE"
-"""float32, bfloat16 or float16, where the caller does not say."""
+"""float32, bfloat16, float16, int8 or int4, where the caller does not say."""
+
+FOLDERS_VARIABLE = "ATTENTION_DASHBOARD_FOLDERS"
+"""Folders below which visitors may open models, separated as in PATH; none by default."""
+
+DOWNLOADS_VARIABLE = "ATTENTION_DASHBOARD_DOWNLOADS"
+"""on (the default) or off: whether visitors may bring models from the Hub."""
+
+MODELS_VARIABLE = "ATTENTION_DASHBOARD_MODELS"
+"""How many models stay in memory; the least recently used one goes first."""
+
+_MAX_MODELS = 2
+
+
+def max_models() -> int:
+    """How many models the app keeps in memory.
+
+    Raises:
+        InvalidInput: The setting is not a number of models.
+    """
+    said = os.environ.get(MODELS_VARIABLE) or str(_MAX_MODELS)
+    if not (said.isascii() and said.isdigit() and int(said) > 0):
+        raise InvalidInput(f"{MODELS_VARIABLE} is “{said}”, not a number of models.", "Set it to 1 or more.")
+    return int(said)
+
+
+def downloads() -> bool:
+    """Whether visitors may bring models from the Hub.
+
+    Raises:
+        InvalidInput: The setting is neither on nor off.
+    """
+    said = (os.environ.get(DOWNLOADS_VARIABLE) or "on").strip().lower()
+    if said not in ("on", "off"):
+        raise InvalidInput(f"{DOWNLOADS_VARIABLE} is “{said}”.", "Set it to on or off.")
+    return said == "on"

@@ -1,4 +1,4 @@
-"""Getting weights onto this machine: a catalogue name, a folder or a Hub id -> a folder to load from.
+"""Getting weights onto this machine: a catalogue name, a folder, a GGUF file or a Hub id -> a folder to load from.
 
 Whatever is brought is written under a temporary name and renamed when it is whole, so a download that is
 killed at any moment leaves nothing that looks like a model.
@@ -16,14 +16,16 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_dir
 
 from dashboard.engine import errors
+from dashboard.engine.access import ANYTHING, Access
 from dashboard.engine.catalog import MODELS, CatalogModel
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.settings import CACHE_VARIABLE
-from dashboard.engine.sources import dequantize, folder, package
+from dashboard.engine.sources import adapter, dequantize, folder, gguf, package
 
-__all__ = ["Progress", "cache_dir", "fetch", "is_on_disk", "resolve", "size_on_disk"]
+__all__ = ["Progress", "cache_dir", "fetch", "is_on_disk", "resolve", "resolve_base", "size_on_disk", "title_of"]
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+_NAME = r"[A-Za-z0-9][\w.-]*"
+_HUB_ID = re.compile(rf"(?P<repo>{_NAME}(/{_NAME})?)(@(?P<revision>(?!.*\.\.)\w[\w./-]*))?", re.ASCII)
 _LOCK_POLL_SECONDS = 0.2
 
 
@@ -43,35 +45,75 @@ def size_on_disk(name: str) -> int:
     return sum(path.stat().st_size for path in _home(_row(name)).glob("*") if path.is_file())
 
 
-def resolve(source: str, progress: Progress | None = None) -> Path:
-    """A folder with the model that `source` names, downloaded if it is not here yet.
+def resolve(source: str, progress: Progress | None = None, access: Access = ANYTHING) -> Path:
+    """A folder with the model, or the adapter, that `source` names; downloaded if it is not here yet.
 
     Args:
-        source: A catalogue name, the path of a folder, or a Hub id ("org/name" or "name"); tried in this
-            order.
+        source: A catalogue name, the path of a folder or of a .gguf file, or a Hub id ("org/name" or "name", with
+            "@revision" behind it for a branch, a tag or a commit); tried in this order.
         progress: Told what happens; may raise `Cancelled`.
+        access: What may be opened.
 
     Raises:
         ModelNotFound: Nothing of that name.
+        NotAllowed: It may not be opened.
         BrokenModel: There, but damaged or not in safetensors format.
         DownloadFailed: It could not be brought.
     """
     source = source.strip()
     if source in MODELS:
         return fetch(source, progress)
-    path = _as_path(source)
+    path = _as_path(source, access)
     if path is not None:
+        if path.suffix.lower() == ".gguf" and not path.is_dir():
+            return gguf.unpacked(path, cache_dir(), progress or silent)
         return folder.check(path)
-    if not _HUB_ID.fullmatch(source):
+    hub_id = _HUB_ID.fullmatch(source)
+    if not hub_id:
         raise errors.ModelNotFound(f"There is no model called {source!r}.", _known())
     from dashboard.engine.sources import hub  # only now: the client of the Hub takes a while to import
 
     try:
-        return hub.download(source, progress or silent)
+        return hub.download(hub_id["repo"], hub_id["revision"], progress or silent, access)
     except errors.ModelNotFound as error:
-        if "/" in source:
+        if "/" in hub_id["repo"]:
             raise
         raise errors.ModelNotFound(error.cause, f"{error.remedy} {_known()}") from error
+
+
+def resolve_base(where: Path, progress: Progress | None = None, access: Access = ANYTHING) -> Path:
+    """The folder of the model that the adapter in `where` was made for.
+
+    Its name is tried as a path beside the adapter's files first, then as any other source.
+
+    Raises:
+        BrokenModel: The adapter does not say, or names another adapter.
+        EngineError: As `resolve`.
+    """
+    base, revision = adapter.base_of(where)
+    beside = where / base
+    if not Path(base).is_absolute() and access.allows(beside) and beside.is_dir():
+        found = folder.check(beside)
+    else:
+        try:
+            found = resolve(f"{base}@{revision}" if revision else base, progress, access)
+        except errors.ModelNotFound as error:
+            raise errors.ModelNotFound(
+                f"The adapter's base model is not here: {error.cause}",
+                "Put the base model's folder where adapter_config.json says (base_model_name_or_path).",
+            ) from error
+    if adapter.is_adapter(found):
+        raise errors.BrokenModel(f"The adapter's base model {base} is an adapter itself.", "Merge that one first.")
+    return found
+
+
+def title_of(source: str) -> str:
+    """What the page calls a model: the catalogue's title, or the last part of its name."""
+    source = source.strip()
+    if source in MODELS:
+        return MODELS[source].title
+    name, at, revision = source.partition("@")
+    return f"{name.rsplit('/', 1)[-1]}@{revision}" if at and _HUB_ID.fullmatch(source) else Path(source).name
 
 
 def fetch(name: str, progress: Progress | None = None) -> Path:
@@ -129,15 +171,25 @@ def _bring(row: CatalogModel, home: Path, progress: Progress) -> None:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _as_path(source: str) -> Path | None:
-    """The path that `source` is: one that exists, or one that cannot be anything else."""
+def _as_path(source: str, access: Access) -> Path | None:
+    """The path that `source` is: one that exists, or one that cannot be anything else.
+
+    Raises:
+        NotAllowed: It is one that may not be opened; whether it exists plays no part.
+    """
     if not source:
         return None
+    surely = source[0] in "/~." or Path(source).is_absolute() or source.lower().endswith(".gguf")
     try:
         path = Path(source).expanduser().absolute()
-        return path if path.exists() or source[0] in "/~." or Path(source).is_absolute() else None
+        if access.allows(path):
+            return path if surely or path.exists() else None
     except (OSError, RuntimeError, ValueError):  # a name too long for the file system, or of an unknown user
-        return None
+        if access.folders is None:
+            return None
+    if surely:
+        raise access.refusal(source)
+    return None
 
 
 def _part(progress: Progress, start: float, end: float) -> Progress:

@@ -18,6 +18,7 @@ from dashboard.engine.head_scores import HEAD_SCORES, compute_head_scores
 from dashboard.engine.heat_maps import HeadReduction, HeatMap, Hidden, Pooling, heat_map, thumbnails
 from dashboard.engine.loading import LoadedModel
 from dashboard.engine.passes import run_layers
+from dashboard.engine.preflight import check_view, guarded
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.sites import Site, reading_head, self_attention
 from dashboard.engine.tasks import Choice, Input, Prediction, Readout, make_choice, predict
@@ -179,6 +180,7 @@ class Trace:
     ) -> UInt8[np.ndarray, "layer head query_pixel key_pixel"]:
         """Every head's pattern, small; see heat_maps.thumbnails."""
         self.site(site)
+        check_view(self, "thumbnails", max_pixels=max_pixels, site=site)
         with memory_messages("drawing all heads", self.model.device):
             return thumbnails(self.layers[site], max_pixels, pooling)
 
@@ -243,7 +245,7 @@ def trace(
     def report(n_done: int) -> None:
         progress(f"Running {model.title} on {len(tokens):,} tokens", n_done / model.facts.n_layers)
 
-    with model.running(), torch.no_grad():
+    with model.running(), torch.no_grad(), guarded(model, len(tokens)):
         started = time.perf_counter()
         ran = run_layers(model, encoded.inputs, report)
         position = model.task.position(given, ran.outputs)

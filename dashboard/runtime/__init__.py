@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from dashboard import visitors
 from dashboard.engine.catalog import MODELS
 from dashboard.engine.progress import Progress
 from dashboard.jobs import Job
@@ -31,7 +32,7 @@ def model_job(source: str) -> "Job[LoadedModel]":
         report("Starting the engine", None)
         from dashboard.engine import load_model
 
-        return load_model(source, progress=report)
+        return load_model(source, progress=report, access=visitors.access())
 
     return model_shelf().get(source, work)
 

@@ -1,5 +1,6 @@
 """Where models and results are kept, and which of them this visitor's session waits for."""
 
+import weakref
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -7,11 +8,11 @@ from uuid import uuid4
 import streamlit as st
 
 from dashboard.engine.progress import Progress
+from dashboard.engine.settings import max_models
 from dashboard.jobs import Job, Shelf
 
 T = TypeVar("T")
 
-MAX_MODELS = 2
 MAX_RESULTS = 256
 MAX_TRACE_BYTES = 3 * 1024**3
 
@@ -43,7 +44,7 @@ def _shelves() -> dict[str, Shelf]:
             for shelf in results.values():
                 shelf.drop(lambda key: key[0] == serial)
 
-    return {"model": Shelf(MAX_MODELS, on_drop=drop_results), **results}
+    return {"model": Shelf(max_models(), on_drop=drop_results), **results}
 
 
 def session() -> str:
@@ -68,10 +69,10 @@ def result_job(kind: str, key: tuple[Hashable, ...], work: Callable[[Progress], 
         work: Makes it.
     """
     job = _shelves()[kind].get(key, work)
-    before: Job[Any] | None = st.session_state.get(f"waiting_for_{kind}")
+    before: Job[Any] | None = st.session_state.get(f"waiting_for_{kind}", lambda: None)()
     if before is not None and before is not job:
         before.leave(session())
-    st.session_state[f"waiting_for_{kind}"] = job
+    st.session_state[f"waiting_for_{kind}"] = weakref.ref(job)  # its result holds a model that may be dropped
     return job
 
 

@@ -49,11 +49,18 @@ def _wait_until_healthy(app: App, server: subprocess.Popen[bytes], seconds: floa
     raise RuntimeError(f"the app did not start (exit status {server.poll()}):\n{app.end_of_log()}")
 
 
+def _tests_root(folder: Path) -> Path:
+    """The folder of this run's temporary folders: pytest numbers the runs of one user."""
+    return next((parent for parent in folder.parents if parent.name.startswith("pytest-of-")), folder.parent)
+
+
 @contextmanager
 def running(command: Sequence[str], port: int, cwd: Path, folder: Path) -> Iterator[App]:
     """Runs a command that serves the app on that port, and ends what it started."""
     app = App(f"http://127.0.0.1:{port}", folder / f"app-{port}.log")
-    environment = {**os.environ, "HF_ENDPOINT": NO_HUB, "PYTHONUNBUFFERED": "1"}
+    # Tests open tiny models from folders of their own, all below the one that pytest makes for them.
+    folders = {"ATTENTION_DASHBOARD_FOLDERS": str(_tests_root(folder))}
+    environment = {**os.environ, **folders, "HF_ENDPOINT": NO_HUB, "PYTHONUNBUFFERED": "1"}
     with app.log.open("wb") as log:
         server = subprocess.Popen(
             command, cwd=cwd, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

@@ -51,6 +51,10 @@ def missing_folder(tmp_path: Path) -> tuple[str, str, str]:
     return str(tmp_path / "nowhere"), "There is no folder", "Check the path"
 
 
+def not_allowed(tmp_path: Path) -> tuple[str, str, str]:
+    return "/etc", "This server does not open the path '/etc'", "ATTENTION_DASHBOARD_FOLDERS"
+
+
 def nonsense(tmp_path: Path) -> tuple[str, str, str]:
     return "*no* such <b>model</b>!", "There is no model called '*no* such <b>model</b>!'", "smollm2, minilm"
 
@@ -81,7 +85,7 @@ def test_models_that_cannot_be_loaded(explore: Explore, tmp_path: Path) -> None:
     explore.open(text=GOOD)
     first = explore.choices.first.inner_text()
     cases: list[Callable[[Path], tuple[str, str, str]]]
-    cases = [nonsense, missing_folder, empty_folder, pickled, cut_short, on_the_hub]
+    cases = [nonsense, not_allowed, missing_folder, empty_folder, pickled, cut_short, on_the_hub]
     for case in cases:
         source, cause, remedy = case(tmp_path)
         explore.type_model(source)

@@ -69,7 +69,7 @@ def test_a_folder_with_a_model_is_itself(tmp_path: Path, monkeypatch: pytest.Mon
         ({"config.json": b"{}"}, errors.ModelNotFound, "no weights"),
         ({"model.safetensors": WEIGHTS}, errors.ModelNotFound, r"no config\.json"),
         (PICKLED, errors.BrokenModel, "pickled"),
-        ({**PICKLED, "adapter_config.json": b"{}"}, errors.BrokenModel, "adapter"),
+        ({"model.Q4_0.gguf": b"GGUF"}, errors.ModelNotFound, r"GGUF files only.*model\.Q4_0\.gguf.*path"),
         ({**MODEL, "model.safetensors": WEIGHTS[:-8]}, errors.BrokenModel, "cut short"),
         ({**MODEL, "model.safetensors": b"version https://git-lfs"}, errors.BrokenModel, "damaged"),
         ({**MODEL, "config.json": b"{"}, errors.BrokenModel, "cannot be read"),
@@ -103,7 +103,7 @@ def test_a_pickled_model_comes_with_the_way_to_convert_it(tmp_path: Path) -> Non
 
 
 def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
-    file = write(tmp_path, {"model.gguf": b"GGUF"}) / "model.gguf"
+    file = write(tmp_path, {"model.safetensors": WEIGHTS}) / "model.safetensors"
     with pytest.raises(errors.ModelNotFound, match="is a file"):
         store.resolve(str(file))
 

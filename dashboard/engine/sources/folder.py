@@ -6,6 +6,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from dashboard.engine import errors
+from dashboard.engine.sources import adapter
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 SAFETENSORS_ONLY = (
@@ -15,7 +16,7 @@ SAFETENSORS_ONLY = (
 
 
 def check(folder: Path) -> Path:
-    """The folder itself, once it is known to hold a model's configuration and whole safetensors weights.
+    """The folder itself, once it is known to hold a model (or an adapter): configuration and whole safetensors weights.
 
     Raises:
         ModelNotFound: There is no such folder, or no model in it.
@@ -24,7 +25,7 @@ def check(folder: Path) -> Path:
     if folder.is_file():
         raise errors.ModelNotFound(
             f"{folder.name} is a file, not the folder of a model.",
-            "Give the folder that holds config.json and the .safetensors files.",
+            "Give the folder that holds config.json and the .safetensors files, or a .gguf file.",
         )
     if not folder.is_dir():
         raise errors.ModelNotFound(f"There is no folder {folder}.", "Check the path.")
@@ -34,7 +35,10 @@ def check(folder: Path) -> Path:
         raise errors.ModelNotFound(f"The folder {folder} cannot be read.", "Check its permissions.") from error
     weights = sorted(name for name in names if name.endswith(".safetensors"))
     check_names(names, f"The folder {folder}")
-    _read_json(folder / "config.json")
+    if adapter.CONFIG in names:
+        adapter.read_config(folder)
+    else:
+        _read_json(folder / "config.json")
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         listed = _read_json(index).get("weight_map")
@@ -58,15 +62,17 @@ def check_names(names: set[str], holder: str) -> None:
 
     Raises:
         ModelNotFound: No configuration, or no weights.
-        BrokenModel: Only pickled weights, or only an adapter.
+        BrokenModel: Only pickled weights.
     """
     has_weights = any(name.endswith(".safetensors") for name in names)
+    if adapter.CONFIG in names:  # first: where it lies beside a whole model, transformers would load its base instead
+        return adapter.check_names(names, holder)
     if "config.json" in names and has_weights:
         return
-    if "adapter_config.json" in names:
-        raise errors.BrokenModel(
-            f"{holder} holds an adapter, not a whole model.",
-            "Merge it into its base model (`merge_and_unload`) and save that as safetensors.",
+    if not has_weights and (packed := sorted(name for name in names if name.endswith(".gguf"))):
+        raise errors.ModelNotFound(
+            f"{holder} holds GGUF files only.",
+            f"Get one of them, {packed[0]} for example, and give the path of the file itself.",
         )
     if not has_weights and any(name.endswith(PICKLES) for name in names):
         raise errors.BrokenModel(f"{holder} holds pickled weights only.", SAFETENSORS_ONLY)

@@ -5,23 +5,20 @@
 
 import os
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx2
 from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-)
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from tqdm.auto import tqdm
 
 from dashboard.engine import errors
+from dashboard.engine.access import ANYTHING, Access
 from dashboard.engine.progress import Progress
-from dashboard.engine.sources import folder
+from dashboard.engine.sources import adapter, checksums, folder
+from dashboard.engine.sources.hub_errors import is_trouble, translated
 
 _TEXT_FILES = (".json", ".txt", ".model", ".tiktoken", ".jinja")
 _TIMEOUT_SECONDS = 15.0
@@ -30,38 +27,71 @@ _MB = 1_000_000
 _NO_NETWORK = (httpx2.TransportError, OfflineModeIsEnabled)
 
 
-def download(repo_id: str, progress: Progress) -> Path:
-    """The snapshot folder of the newest revision, or the one kept here when the Hub cannot be reached.
+@dataclass(frozen=True)
+class Wish:
+    """What is asked of the Hub; the token is never shown."""
+
+    repo_id: str
+    revision: str | None
+    token: str | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        return f"{self.repo_id}@{self.revision}" if self.revision else self.repo_id
+
+
+def download(repo_id: str, revision: str | None, progress: Progress, access: Access = ANYTHING) -> Path:
+    """The snapshot folder of a revision (the newest by default), or the one kept here when the Hub cannot be reached.
+
+    Args:
+        repo_id: "org/name" or "name".
+        revision: A branch, a tag or a commit.
+        progress: Told what happens; may raise `Cancelled`.
+        access: Whether the Hub may be asked, and with which token.
 
     Raises:
-        ModelNotFound: No such public repository, or no model in it.
-        BrokenModel: Pickled weights only.
+        ModelNotFound: No such public repository or revision, or no model in it.
+        BrokenModel: Pickled weights only, or a download that is not what the Hub says it is.
         DownloadFailed: No network, a gated repository, or an error of the Hub.
+        NotAllowed: It would have to be downloaded, and that is switched off.
     """
-    progress(f"Asking the Hub for {repo_id}", None)
+    wish = Wish(repo_id, revision, access.token)
+    if not access.downloads:
+        if (found := _snapshot_here(wish)) is None:
+            raise access.no_downloads(wish.name)
+        return found
+    progress(f"Asking the Hub for {wish.name}", None)
     try:
-        info = HfApi(endpoint=_endpoint()).model_info(repo_id, timeout=_TIMEOUT_SECONDS, files_metadata=True)
+        info = HfApi(endpoint=_endpoint(), token=wish.token).model_info(
+            repo_id, revision=revision, timeout=_TIMEOUT_SECONDS, files_metadata=True
+        )
     except _NO_NETWORK as error:
-        return _kept(repo_id, error)
+        return _kept(wish, error)
     except (HfHubHTTPError, HFValidationError) as error:
-        raise _translated(repo_id, error) from error
+        if is_trouble(error) and (found := _snapshot_here(wish)):
+            return found
+        raise translated(wish.name, error, has_token=wish.token is not None) from error
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
-    folder.check_names(set(sizes), f"The Hub repository {repo_id}")
+    folder.check_names(set(sizes), f"The Hub repository {wish.name}")
     wanted = _wanted(set(sizes))
-    return folder.check(_snapshot(repo_id, wanted, sum(sizes[name] for name in wanted), progress))
+    snapshot = _snapshot(wish, wanted, sum(sizes[name] for name in wanted), progress)
+    checksums.check(snapshot, wanted, wish.name, progress)
+    return folder.check(snapshot)
 
 
 def _wanted(names: set[str]) -> list[str]:
     """The files that `from_pretrained` opens: those at the top, and each weight once."""
     top = {name for name in names if "/" not in name}
     weights = {name for name in top if name.endswith(".safetensors")}
-    if "model.safetensors" in weights:
+    if adapter.CONFIG in top:
+        weights = {adapter.WEIGHTS}
+    elif "model.safetensors" in weights:
         weights = {"model.safetensors"}  # the others are copies in another precision
     weights = {name for name in weights if not name.startswith("consolidated")}
     return sorted(weights | {name for name in top if name.endswith(_TEXT_FILES)})
 
 
-def _snapshot(repo_id: str, wanted: list[str], total: int, progress: Progress) -> Path:
+def _snapshot(wish: Wish, wanted: list[str], total: int, progress: Progress) -> Path:
     """Download in a thread, so that `progress` is called, and can cancel, even while nothing arrives."""
     arrived, stopped, lock = 0, threading.Event(), threading.Lock()
 
@@ -86,74 +116,74 @@ def _snapshot(repo_id: str, wanted: list[str], total: int, progress: Progress) -
 
     def work() -> None:
         try:
-            outcome.append(
-                snapshot_download(
-                    repo_id,
-                    allow_patterns=wanted,
-                    cache_dir=_cache(),
-                    endpoint=_endpoint(),
-                    tqdm_class=Bar,
-                )
-            )
+            outcome.append(_fetch(wish, wanted, Bar))
         except Exception as error:  # noqa: BLE001 - carried over to the caller's thread
             outcome.append(error)
 
-    thread = threading.Thread(target=work, name=f"download {repo_id}", daemon=True)
+    thread = threading.Thread(target=work, name=f"download {wish.repo_id}", daemon=True)
     thread.start()
     try:
         while thread.is_alive():
             done = min(arrived, total)
             megabytes = f"{done / _MB:.0f} of {total / _MB:.0f} MB"
-            progress(f"Downloading {repo_id}: {megabytes}", done / total if total else None)
+            progress(f"Downloading {wish.name}: {megabytes}", done / total if total else None)
             thread.join(_POLL_SECONDS)
     finally:
         stopped.set()
     result = outcome[0]
     if isinstance(result, str):
         return Path(result)
+    if isinstance(result, LocalEntryNotFoundError) and isinstance(result.__cause__, Exception):
+        result = result.__cause__  # "not here, and the Hub did not give it": why it did not is what counts
     if isinstance(result, _NO_NETWORK):
-        return _kept(repo_id, result)
+        return _kept(wish, result)
     if isinstance(result, (HfHubHTTPError, OSError)):
-        raise _translated(repo_id, result) from result
+        raise translated(wish.name, result, has_token=wish.token is not None) from result
     raise result
 
 
-def _kept(repo_id: str, reason: Exception) -> Path:
-    """The snapshot that an earlier run brought, when the Hub cannot be asked."""
-    config = try_to_load_from_cache(repo_id, "config.json", cache_dir=_cache())
-    try:
+def _fetch(wish: Wish, wanted: list[str], bar: type[tqdm]) -> str:
+    """The client resumes a transfer that ends early; after a reset connection it starts that one file again."""
+    for last in (False, False, True):
+        try:
+            return snapshot_download(
+                wish.repo_id,
+                revision=wish.revision,
+                token=wish.token,
+                allow_patterns=wanted,
+                cache_dir=_cache(),
+                endpoint=_endpoint(),
+                tqdm_class=bar,
+            )
+        except httpx2.ReadError:
+            if last:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _snapshot_here(wish: Wish) -> Path | None:
+    """The snapshot that an earlier run brought, if it is whole."""
+    found = [
+        try_to_load_from_cache(wish.repo_id, name, cache_dir=_cache(), revision=wish.revision)
+        for name in ("config.json", adapter.CONFIG)
+    ]
+    for config in found:
         if isinstance(config, str):
-            return folder.check(Path(config).parent)
-    except errors.EngineError:
-        pass  # a download that stopped halfway
+            try:
+                return folder.check(Path(config).parent)
+            except errors.EngineError:
+                continue  # a download that stopped halfway
+    return None
+
+
+def _kept(wish: Wish, reason: Exception) -> Path:
+    """The snapshot that an earlier run brought, when the Hub cannot be asked."""
+    if (found := _snapshot_here(wish)) is not None:
+        return found
     raise errors.DownloadFailed(
-        f"The Hub cannot be reached, and {repo_id} is not on this machine yet.",
+        f"The Hub cannot be reached, and {wish.name} is not on this machine yet.",
         "Connect to the network and try again, or choose a model that is on this machine.",
     ) from reason
-
-
-def _translated(repo_id: str, error: Exception) -> errors.EngineError:
-    status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
-    if isinstance(error, GatedRepoError) or status == 403:
-        return errors.DownloadFailed(
-            f"The Hub repository {repo_id} is gated: its terms must be accepted first.",
-            "Accept them on the model's page, then set HF_TOKEN to your access token and start again.",
-        )
-    if status == 401:  # what the Hub answers for a private name and, to strangers, for one that does not exist
-        return errors.ModelNotFound(
-            f"The Hub shows no public model called {repo_id}.",
-            "Check the spelling; if it is private, set HF_TOKEN to a token that may read it and start again.",
-        )
-    if isinstance(error, (RepositoryNotFoundError, HFValidationError)) or status == 404:
-        return errors.ModelNotFound(f"The Hub has no model called {repo_id}.", "Check the spelling.")
-    if status is not None:
-        return errors.DownloadFailed(
-            f"The Hub answered with error {status} for {repo_id}.", "Wait a little and try again."
-        )
-    return errors.DownloadFailed(
-        f"{repo_id} could not be downloaded: {error.__class__.__name__}.",
-        "Check the network and the free disk space and try again.",
-    )
 
 
 def _endpoint() -> str | None:

@@ -1,0 +1,70 @@
+"""What the Hub's answers mean for the person who asked; no token is ever part of a message."""
+
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from dashboard.engine import errors
+
+
+def is_trouble(error: Exception) -> bool:
+    """True where the Hub is busy or broken, so that what is kept here may serve instead."""
+    status = _status(error)
+    return status is not None and (status == 429 or status >= 500)
+
+
+def translated(name: str, error: Exception, *, has_token: bool = False) -> errors.EngineError:
+    """The message for an error of the Hub's client.
+
+    Args:
+        name: The repository, with its revision where one was asked for.
+        error: What the client raised.
+        has_token: The request was sent with a token of ours.
+    """
+    status = _status(error)
+    if isinstance(error, RevisionNotFoundError):
+        return errors.ModelNotFound(
+            f"The Hub repository {name.partition('@')[0]} has no revision {name.partition('@')[2]}.",
+            "Check the branch, tag or commit behind the @, or leave it out for the newest.",
+        )
+    if isinstance(error, GatedRepoError) or status == 403:
+        return errors.DownloadFailed(
+            f"The Hub repository {name} is gated: its terms must be accepted first.",
+            "Accept them on the model's page, then set HF_TOKEN to your access token and start again.",
+        )
+    if status == 401:  # what the Hub answers for a private name and, to strangers, for one that does not exist
+        remedy = "if it is private, set HF_TOKEN to a token that may read it and start again."
+        if has_token:
+            remedy = "if it is private, the token in HF_TOKEN may not read it or has run out."
+        return errors.ModelNotFound(f"The Hub shows no public model called {name}.", f"Check the spelling; {remedy}")
+    if isinstance(error, (RepositoryNotFoundError, HFValidationError)) or status == 404:
+        return errors.ModelNotFound(f"The Hub has no model called {name}.", "Check the spelling.")
+    if status == 429:
+        return errors.DownloadFailed(
+            f"The Hub refuses more requests for now (error 429) and did not give {name}.",
+            f"Try again {_wait(error)}; with HF_TOKEN set, the Hub allows more.",
+        )
+    if status is not None:
+        return errors.DownloadFailed(
+            f"The Hub answered with error {status} for {name}.", "Wait a little and try again."
+        )
+    return errors.DownloadFailed(
+        f"{name} could not be downloaded: {error.__class__.__name__}.",
+        "Check the network and the free disk space and try again.",
+    )
+
+
+def _status(error: Exception) -> int | None:
+    return error.response.status_code if isinstance(error, HfHubHTTPError) else None
+
+
+def _wait(error: Exception) -> str:
+    """When, as far as the Hub says: "Retry-After" is a number of seconds, or a date that is shown as it is."""
+    said = error.response.headers.get("Retry-After", "") if isinstance(error, HfHubHTTPError) else ""
+    if said.isascii() and said.isdigit():
+        return f"in {int(said):,} seconds"
+    return f"after {said[:40]}" if said else "in some minutes"

@@ -1,0 +1,89 @@
+"""Several GPUs, 8 and 4 bits: what the library is told, and what a machine without them says."""
+
+import importlib.machinery
+import sys
+from types import ModuleType
+
+import pytest
+import torch
+
+from dashboard.engine import placement
+from dashboard.engine.errors import InvalidInput, Unsupported
+from dashboard.engine.placement import Placement, choose_placement
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+
+
+@pytest.fixture
+def bitsandbytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    package = ModuleType("bitsandbytes")
+    package.__spec__ = importlib.machinery.ModuleSpec("bitsandbytes", None)
+    monkeypatch.setitem(sys.modules, "bitsandbytes", package)
+
+
+@pytest.fixture(autouse=True)
+def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ATTENTION_DASHBOARD_DEVICE", raising=False)
+    monkeypatch.delenv("ATTENTION_DASHBOARD_DTYPE", raising=False)
+
+
+def test_one_device_tells_the_library_nothing() -> None:
+    assert choose_placement("cpu", "bfloat16") == Placement(torch.device("cpu"), torch.bfloat16)
+    assert choose_placement("cpu").arguments() == {}
+
+
+def test_auto_spreads_over_several_gpus(two_gpus: None) -> None:
+    found = choose_placement("auto")
+    assert found == Placement(torch.device("cuda"), torch.bfloat16, spread=True)
+    assert found.arguments() == {"device_map": "auto"}
+    assert choose_placement("cuda").arguments() == {}, "only where it is asked for"
+
+
+def test_auto_on_one_device_is_that_device(monkeypatch: pytest.MonkeyPatch, two_gpus: None) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert choose_placement("auto") == Placement(torch.device("cuda"), torch.bfloat16)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setenv("ATTENTION_DASHBOARD_DEVICE", "auto")
+    assert choose_placement() == Placement(torch.device("cpu"), torch.float32)
+
+
+@pytest.mark.parametrize(("dtype", "wanted"), [("int8", "load_in_8bit"), ("int4", "load_in_4bit")])
+def test_few_bits(two_gpus: None, bitsandbytes: None, dtype: str, wanted: str) -> None:
+    found = choose_placement("cuda", dtype)
+    assert (found.format, found.dtype, found.weight_bytes) == (dtype, torch.bfloat16, int(dtype[3:]) / 8)
+    told = found.arguments()
+    assert told["device_map"] == {"": "cuda"}
+    assert getattr(told["quantization_config"], wanted) is True
+    assert choose_placement("auto", dtype).arguments()["device_map"] == "auto"
+
+
+def test_four_bits_are_computed_with_in_the_format_of_the_device(two_gpus: None, bitsandbytes: None) -> None:
+    config = choose_placement("cuda", "int4").arguments()["quantization_config"]
+    assert (config.bnb_4bit_quant_type, config.bnb_4bit_compute_dtype) == ("nf4", torch.bfloat16)
+
+
+def test_few_bits_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placement.importlib.util, "find_spec", lambda name: None)
+    for dtype in ("int8", "int4"):
+        with pytest.raises(Unsupported, match=f"{dtype} needs the package bitsandbytes.*pip install"):
+            choose_placement("cpu", dtype)
+
+
+def test_few_bits_where_the_package_does_not_run(monkeypatch: pytest.MonkeyPatch, bitsandbytes: None) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(InvalidInput, match="int8 is not available on mps"):
+        choose_placement("mps", "int8")
+
+
+def test_formats_and_devices_that_do_not_exist() -> None:
+    with pytest.raises(InvalidInput, match=r"“tpu” is not available.*cpu"):
+        choose_placement("tpu")
+    with pytest.raises(InvalidInput, match=r"Unknown number format “int3”.*int8"):
+        choose_placement("cpu", "int3")
