@@ -28,7 +28,7 @@ def test_a_dropped_model_is_collected_with_its_traces(folders: list[str]) -> Non
     first = runtime.model_job(folders[0])
     assert first.wait(120)
     assert first.result is not None, first.error
-    traced = runtime.trace_job(first.result, TEXT)
+    traced = runtime.trace_job(first.result, runtime.Given(TEXT))
     assert traced.wait(120)
     assert traced.result is not None, traced.error
     network = weakref.ref(first.result.network)

@@ -91,7 +91,8 @@ def test_models_that_cannot_be_loaded(explore: Explore, tmp_path: Path) -> None:
         explore.type_model(source)
         expect_error(explore, cause, remedy)
         expect(explore.box).to_have_value(GOOD)
-        expect(explore.page.get_by_role("button", name="Try again")).to_be_visible()
+        again = 0 if case is not_allowed else 1  # what the server does not open it will not open the next time
+        expect(explore.page.get_by_role("button", name="Try again")).to_have_count(again)
         expect(explore.page.get_by_test_id("stSidebar")).not_to_contain_text("Loading")
     explore.choose("Model", "SmolLM2-135M-Instruct")
     explore.ready()
