@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from e2e.watched import Watched
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, TimeoutError, expect
 
 expect.set_options(timeout=60_000)
 
@@ -72,9 +73,15 @@ class Explore:
         expect(self.page).to_have_url(re.compile(rf"[?&]{re.escape(part)}(&|$)"))
 
     def choose(self, name: str, option: str) -> None:
-        """Chooses an option of a selectbox."""
-        self.page.get_by_role("combobox", name=name).click()
-        self.page.get_by_role("option", name=option, exact=True).click()
+        """Chooses an option of a selectbox; a page that is drawn again meanwhile closes the open list."""
+        self.settled()
+        found = self.page.get_by_role("option", name=option, exact=True)
+        for _ in range(3):
+            self.page.get_by_role("combobox", name=name).click()
+            with contextlib.suppress(TimeoutError):
+                found.wait_for(timeout=5_000)
+                break
+        found.click()
 
     def switch(self, group: str, option: str) -> None:
         """Chooses a segment of a segmented control."""

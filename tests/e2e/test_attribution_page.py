@@ -32,7 +32,7 @@ def test_every_strip_has_the_engines_numbers_and_hover_links_them(page: Attribut
     page.open(text=TEXT, methods=FAST)
     made = trace(engine_model("smollm2"), TEXT)
     for index, name in enumerate(FAST.split("~")):
-        np.testing.assert_allclose(page.numbers(index), attribute(made, name).scores, atol=2e-3, rtol=1e-2)
+        page.expect_numbers(index, attribute(made, name).scores, atol=2e-3, rtol=1e-2)
     page.stack.locator("[data-index='3']").first.hover()
     readout = page.page.get_by_test_id("strip-stack-readout")
     expect(readout).to_have_attribute("data-index", "3")
@@ -61,7 +61,7 @@ def test_why_this_rather_than_that_by_two_clicks(page: AttributionPage, engine_m
     expect(page.heading).to_have_text(re.compile(rf"Why “ ?{first.label.text}” rather than “ ?{second.label.text}”"))
     expected = attribute(made, "leave_one_out", first.id, against=second.id)
     assert expected.unit == "logit difference"
-    np.testing.assert_allclose(page.numbers(0), expected.scores, atol=2e-3, rtol=1e-2)
+    page.expect_numbers(0, expected.scores, atol=2e-3, rtol=1e-2)
     page.choices.nth(0).click()
     expect(page.heading).to_have_text(re.compile("Why “ ?Paris”\\?"))
 
@@ -74,7 +74,7 @@ def test_units_shares_and_hidden_tokens(page: AttributionPage, engine_model: Eng
     page.switch("Unit", "words")
     page.expect_link("unit=words")
     page.settled()
-    np.testing.assert_allclose(page.numbers(0), norms.per_word(made.tokens), rtol=2e-2)
+    page.expect_numbers(0, norms.per_word(made.tokens), rtol=2e-2)
     page.switch("Unit", "sentences")
     page.expect_link("unit=sentences")
     page.settled()
@@ -107,14 +107,14 @@ def test_an_option_is_part_of_the_question(page: AttributionPage, engine_model: 
     page.ready()
     made = trace(engine_model("smollm2"), TEXT)
     expected = attribute(made, "raw_attention", options={"layer": "12"}).scores
-    np.testing.assert_allclose(page.numbers(0), expected, atol=1e-4)
+    page.expect_numbers(0, expected, atol=1e-4)
     np.testing.assert_allclose(expected, made.attention(12)[:, -1].mean(0), atol=1e-5)
 
 
 def test_a_link_with_an_option_that_is_not_there_shows_the_default(page: AttributionPage, engine_model: Engine) -> None:
     page.open("text=The+capital+of+France+is&methods=raw_attention&options=raw_attention:layer:99~raw_attention:x:y")
     made = trace(engine_model("smollm2"), TEXT)
-    np.testing.assert_allclose(page.numbers(0), attribute(made, "raw_attention").scores, atol=1e-4)
+    page.expect_numbers(0, attribute(made, "raw_attention").scores, atol=1e-4)
 
 
 def test_any_choice_can_be_looked_up(page: AttributionPage, engine_model: Engine) -> None:
@@ -130,9 +130,7 @@ def test_any_choice_can_be_looked_up(page: AttributionPage, engine_model: Engine
     page.expect_link(f"target={berlin}")
     expect(page.heading).to_contain_text("Berlin")
     page.ready()
-    np.testing.assert_allclose(
-        page.numbers(0), attribute(made, "input_x_gradient", berlin).scores, atol=2e-3, rtol=1e-2
-    )
+    page.expect_numbers(0, attribute(made, "input_x_gradient", berlin).scores, atol=2e-3, rtol=1e-2)
 
 
 def test_a_long_method_says_its_price_runs_and_is_cancelled(page: AttributionPage) -> None:
@@ -233,7 +231,7 @@ def test_a_generated_token_is_explained(page: AttributionPage, engine_model: Eng
     page.ready()
     made = trace(engine_model("smollm2"), TEXT, continued=said.ids[:3])
     assert made.prediction.choices[0].id == said.ids[3]
-    np.testing.assert_allclose(page.numbers(0), attribute(made, "input_x_gradient").scores, atol=2e-3, rtol=1e-2)
+    page.expect_numbers(0, attribute(made, "input_x_gradient").scores, atol=2e-3, rtol=1e-2)
     expect(page.heading).to_contain_text(said.tokens[3].text)
     page.press("Stop here")
     expect(page.heading).to_contain_text("Paris")
@@ -249,7 +247,7 @@ def test_a_pair_of_texts(page: AttributionPage, engine_model: Engine) -> None:
     expect(page.stack).to_contain_text("music")
     page.ready()
     made = trace(engine_model("minilm"), ("A man plays.", "Somebody makes music."))
-    np.testing.assert_allclose(page.numbers(0), attribute(made, "gradient_norm").scores, rtol=1e-2, atol=1e-4)
+    page.expect_numbers(0, attribute(made, "gradient_norm").scores, rtol=1e-2, atol=1e-4)
     page.press("One text")
     expect(second).to_have_count(0)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from e2e.attribution import AttributionPage
 from e2e.visits import Visit
@@ -34,7 +33,7 @@ def test_a_tokens_label_is_explained_by_a_click(page: AttributionPage, tmp_path:
     page.ready()
     there = trace(load_model(folder), TEXT, at=other)
     expect(page.heading).to_contain_text(there.prediction.choices[0].label.text)
-    np.testing.assert_allclose(page.numbers(0), attribute(there, "input_x_gradient").scores, rtol=1e-2, atol=1e-4)
+    page.expect_numbers(0, attribute(there, "input_x_gradient").scores, rtol=1e-2, atol=1e-4)
 
 
 def test_an_answers_span_is_explained(page: AttributionPage, tmp_path: Path) -> None:
@@ -43,6 +42,6 @@ def test_an_answers_span_is_explained(page: AttributionPage, tmp_path: Path) -> 
     pair = page.link()["text"], page.link()["pair"]
     made = trace(load_model(folder), pair)
     expect(page.heading).to_contain_text(made.prediction.choices[0].label.text.split()[0])
-    np.testing.assert_allclose(page.numbers(0), attribute(made, "input_x_gradient").scores, rtol=1e-2, atol=1e-4)
+    page.expect_numbers(0, attribute(made, "input_x_gradient").scores, rtol=1e-2, atol=1e-4)
     page.press("One text")
     expect(page.error.first).to_contain_text("second text")
