@@ -36,10 +36,12 @@ class HeadAtlas {
   show({ header, payload }) {
     const before = this.header;
     this.header = header;
-    const [layers, heads, rows, columns] = header.shape;
+    const [layers, heads] = header.shape;
     const size = layers * heads * header.facts.length;
     this.facts = new Float32Array(payload, 0, size);
-    this.colour(new Uint8Array(payload, 4 * size));
+    this.sent = { pixels: new Uint8Array(payload, 4 * size), shape: header.shape };
+    this.empty = emptyHeads(this.sent);
+    this.whole = colourPixels(this.sent, header.palette);
     this.title.textContent = header.title;
     this.title.hidden = !header.title;
     const count = header.places?.length ?? layers * heads;
@@ -53,34 +55,6 @@ class HeadAtlas {
     if (chosen !== null && String(header.selected) !== String(before?.selected)) this.reveal(chosen);
   }
 
-  /** Every pixel through the palette, once: from here on thumbnails are only copied. */
-  colour(pixels) {
-    const [layers, heads, rows, columns] = this.header.shape;
-    const colours = Uint32Array.from(
-      table(this.header.palette),
-      ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0,
-    );
-    this.atlas = document.createElement("canvas");
-    [this.atlas.width, this.atlas.height] = [heads * columns, layers * rows];
-    const image = new ImageData(this.atlas.width, this.atlas.height);
-    const out = new Uint32Array(image.data.buffer);
-    this.empty = new Set();
-    let from = 0;
-    for (let head = 0; head < layers * heads; head++) {
-      const corner = Math.floor(head / heads) * rows * this.atlas.width + (head % heads) * columns;
-      let strongest = 0;
-      for (let row = 0; row < rows; row++) {
-        let to = corner + row * this.atlas.width;
-        for (let column = 0; column < columns; column++, from++) {
-          strongest |= pixels[from];
-          out[to++] = colours[pixels[from]];
-        }
-      }
-      if (!strongest) this.empty.add(head);
-    }
-    this.atlas.getContext("2d").putImageData(image, 0, 0);
-  }
-
   resize() {
     if (this.header) this.draw();
   }
@@ -91,16 +65,19 @@ class HeadAtlas {
     this.theme = themeOf(this.view.stage);
     this.hatching = hatch(this.view.base.getContext("2d"), this.theme);
     this.layout = new Layout(this.header, width);
+    this.thumbnails = this.scaled();
     this.view.fit(this.layout.width, this.layout.height, HIGHEST);
     this.paint();
     this.paintLegend();
     this.point(this.index, true);
   }
 
-  /** The head's rectangle in the atlas. */
-  source([layer, head]) {
-    const [, , rows, columns] = this.header.shape;
-    return [head * columns, layer * rows, columns, rows];
+  /** The thumbnails with no more pixels than the screen has for them. */
+  scaled() {
+    const ratio = window.devicePixelRatio || 1;
+    const most = [this.layout.down, this.layout.across].map((side) => Math.round(side * ratio));
+    const pooled = poolPixels(this.sent, most, this.header.pooling === "mean");
+    return pooled.pixels === this.sent.pixels ? this.whole : colourPixels(pooled, this.header.palette);
   }
 
   /** A thumbnail's place on what is seen now. */
@@ -121,8 +98,7 @@ class HeadAtlas {
 
   paint() {
     const pen = this.view.pen(0);
-    const { across } = this.layout;
-    pen.imageSmoothingEnabled = across * (window.devicePixelRatio || 1) < this.header.shape[3];
+    pen.imageSmoothingEnabled = false;
     this.clip(pen);
     const [first, stop] = this.layout.between(this.view.top, this.view.top + this.view.height);
     for (let index = first; index < stop; index++) {
@@ -130,7 +106,7 @@ class HeadAtlas {
       const spot = this.spot(index);
       pen.fillStyle = this.hatching;
       if (this.empty.has(layer * this.header.shape[1] + head)) pen.fillRect(...spot);
-      else pen.drawImage(this.atlas, ...this.source([layer, head]), ...spot);
+      else pen.drawImage(this.thumbnails.canvas, ...this.thumbnails.source([layer, head]), ...spot);
     }
     pen.restore();
   }
@@ -190,7 +166,7 @@ class HeadAtlas {
       top: frame.top + y,
       bottom: frame.top + y + height,
     };
-    const picture = empty ? null : { canvas: this.atlas, source: this.source(place) };
+    const picture = empty ? null : { canvas: this.whole.canvas, source: this.whole.source(place) };
     this.enlarged.show(picture, name, notes.join(" · "), empty ? [] : facts, beside);
   }
 

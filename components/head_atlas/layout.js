@@ -1,6 +1,7 @@
 // Where each thumbnail stands: a grid of layers and heads, or flowing rows in a given order. Both are rows of equal cells.
 
 const SMALLEST = 24;
+const SHORTEST = 16; // a flat thumbnail is still one to point at
 const GAP = 3;
 
 class Layout {
@@ -17,7 +18,7 @@ class Layout {
     const room = width - this.left - 3;
     const size = this.grid ? Math.floor(room / heads) - GAP : header.largest;
     this.across = Math.min(header.largest, Math.max(this.grid ? SMALLEST : 44, size));
-    this.down = Math.round(this.across * Math.min(1, Math.max(0.25, rows / columns)));
+    this.down = Math.max(SHORTEST, Math.round(this.across * Math.min(1, rows / columns)));
     this.pitch = [this.across + (this.grid ? GAP : 8), this.down + this.label + (this.grid ? GAP : 6)];
     this.columns = this.grid ? heads : Math.max(1, Math.floor((room + 8) / this.pitch[0]));
     this.lines = Math.ceil(this.places.length / this.columns);

@@ -30,6 +30,7 @@ def build(
     value_name: str = "",
     show_numbers: bool = False,
     max_height: int = 220,
+    bands: Sequence[tuple[int, int, str]] | None = None,
 ) -> bytes:
     """The strip as a payload.
 
@@ -44,9 +45,12 @@ def build(
         value_name: how the value is called in the readout and the legend.
         show_numbers: write the numbers beneath the tokens, if there are at most 60.
         max_height: in pixels; a longer text scrolls.
+        bands: parts that each start on a line of their own, with a name at the left, such as the messages of a chat
+            with their roles: first token, one past the last, name. Tokens between bands have no name.
 
     Raises:
-        ValueError: no tokens or too many, another number of values, an index outside them, maximum ≤ 0.
+        ValueError: no tokens or too many, another number of values, an index outside them, maximum ≤ 0, bands that
+            are empty, overlap or are out of order.
     """
     if not 0 < len(tokens) <= MAX_TOKENS:
         raise ValueError(f"a strip shows 1 to {MAX_TOKENS} tokens; got {len(tokens)}")
@@ -65,8 +69,20 @@ def build(
         "value_name": value_name,
         "show_numbers": show_numbers,
         "max_height": int(max_height),
+        "bands": None if bands is None else _bands(bands, len(tokens)),
     }
     return pack(header, b"" if array is None else array.tobytes())
+
+
+def _bands(bands: Sequence[tuple[int, int, str]], n_tokens: int) -> list[list[int | str]]:
+    before = 0
+    for start, stop, name in bands:
+        if not before <= start < stop <= n_tokens:
+            raise ValueError(
+                f"bands follow one another in 0..{n_tokens}; got {start}..{stop} ({name!r}) after {before}"
+            )
+        before = stop
+    return [[int(start), int(stop), name] for start, stop, name in bands]
 
 
 def _event(value: object) -> int | None:

@@ -35,7 +35,7 @@ class TokenStrip {
     this.values = values;
     const before = this.built;
     this.numbered = header.show_numbers && values.length > 0 && header.tokens.text.length <= MAX_NUMBERS;
-    this.built = JSON.stringify([header.tokens, header.marked, this.numbered]);
+    this.built = JSON.stringify([header.tokens, header.marked, this.numbered, header.bands]);
     // The same text keeps its elements, and with them the place it is scrolled to and the keyboard's focus.
     if (this.built !== before) this.build();
     this.strip.style.maxHeight = `${header.max_height}px`;
@@ -50,6 +50,7 @@ class TokenStrip {
     this.tokens = tokensOf(this.header.tokens);
     const marked = new Set(this.header.marked);
     const all = document.createDocumentFragment();
+    this.bands = new Bands(this.header.bands, all);
     this.items = this.tokens.map((token, index) => {
       const item = tokenElement("span", token);
       item.classList.add("item");
@@ -61,13 +62,15 @@ class TokenStrip {
         item.classList.add("marked");
         item.append(element("span", "caret", "", { "aria-hidden": "true" }));
       }
-      all.append(item);
-      if (token.text.endsWith("↵")) all.append(document.createElement("br"));
+      const place = this.bands.placeOf(index);
+      place.append(item);
+      if (token.text.endsWith("↵")) place.append(document.createElement("br"));
       return item;
     });
     this.current = 0;
     this.items[0].tabIndex = 0;
     this.strip.classList.toggle("numbered", this.numbered);
+    this.strip.classList.toggle("banded", this.header.bands !== null);
     this.strip.replaceChildren(all);
   }
 
@@ -87,6 +90,7 @@ class TokenStrip {
         number.textContent = coloured ? compact(value, maximum, scale === "diverging") : "";
       }
     });
+    this.bands.paint(theme);
     this.paintLegend(theme);
     this.read(this.selected);
   }

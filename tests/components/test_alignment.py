@@ -1,0 +1,315 @@
+"""The alignment: what is sent, which words the lines join, and what pointing, clicking and keys do."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from alignments import SOURCE, TARGET, long_weights, weights
+
+from components import alignment
+from components.tokens import TokenLabel
+from components.wire import unpack
+
+sync_api = pytest.importorskip("playwright.sync_api") if os.environ.get("CI") != "true" else None
+if sync_api is None:
+    from playwright import sync_api
+
+WORDS = [TokenLabel("The"), TokenLabel("</script>", space=True), TokenLabel("</s>", special=True)]
+WEIGHTS = np.array([[0.2, 0.5, 0.3], [np.nan, np.nan, np.nan], [0.4, 0.4, np.nan], [0, 0, 1]])
+
+
+def strongest_by_hand(weights: np.ndarray) -> list[int]:
+    """Each row's first largest weight, word by word."""
+    found = []
+    for row in weights:
+        best = -1
+        for source, weight in enumerate(row):
+            if not np.isnan(weight) and (best < 0 or weight > row[best]):
+                best = source
+        found.append(best)
+    return found
+
+
+def test_the_alignment_keeps_weights_words_and_the_strongest() -> None:
+    header, payload = unpack(
+        alignment.build(WORDS, [*WORDS, WORDS[0]], WEIGHTS, palette="magma", selected=2, threshold=0.1)
+    )
+    np.testing.assert_array_equal(np.frombuffer(payload, "<f4").reshape(4, 3), WEIGHTS.astype("f4"))
+    assert header["strongest"] == strongest_by_hand(WEIGHTS) == [1, -1, 0, 2]
+    assert header["source"]["text"] == ["The", "</script>", "</s>"]
+    assert header["target"]["marks"] == "0120"
+    assert (header["selected"], header["threshold"], header["palette"]) == (2, 0.1, "magma")
+    assert header["value_name"] == "attention"
+
+
+def test_long_sentences_are_cut_but_the_strongest_is_of_the_whole() -> None:
+    n = alignment.MAX_TOKENS
+    weights = np.zeros((n + 3, n + 2))
+    weights[0, n + 1] = weights[1, 5] = 1
+    words = [WORDS[0]] * (n + 3)
+    header, payload = unpack(alignment.build(words[:-1], words, weights, palette="viridis", selected=n + 1))
+    assert len(header["source"]["text"]) == len(header["target"]["text"]) == len(header["strongest"]) == n
+    assert header["strongest"][:3] == [n + 1, 5, 0]
+    assert header["selected"] is None
+    np.testing.assert_array_equal(np.frombuffer(payload, "<f4").reshape(n, n), weights[:n, :n])
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"source": []}, "3 target and 0 source words need as many weights"),
+        ({"weights": np.zeros((3, 2))}, "need as many weights"),
+        ({"weights": np.zeros((0, 0)), "source": [], "target": []}, "at least one value"),
+        ({"weights": np.full((3, 3), -0.1)}, "not negative; the smallest is -0.1"),
+        ({"weights": np.full((3, 3), np.inf)}, "infinite"),
+        ({"selected": 3}, "selected target word"),
+        ({"threshold": float("nan")}, "threshold"),
+        ({"threshold": -0.1}, "threshold"),
+        ({"palette": "jet"}, "palette is one of"),
+    ],
+)
+def test_an_alignment_refuses(change: dict[str, Any], cause: str) -> None:
+    given: dict[str, Any] = {"source": WORDS, "target": WORDS, "weights": np.zeros((3, 3)), "palette": "viridis"}
+    given |= change
+    with pytest.raises(ValueError, match=cause):
+        alignment.build(given.pop("source"), given.pop("target"), given.pop("weights"), **given)
+
+
+@pytest.mark.parametrize(("sent", "expected"), [(None, None), (3, 3), (-1, alignment.UNPIN), ("3", None), (True, None)])
+def test_events_are_checked(sent: object, expected: int | None) -> None:
+    assert alignment._event(sent) == expected
+
+
+@pytest.fixture(scope="module")
+def gallery(serve: Callable[[str], str]) -> str:
+    return serve("alignment_gallery_app.py")
+
+
+@pytest.fixture
+def page(gallery: str, browser: sync_api.Browser, request: pytest.FixtureRequest) -> Iterator[sync_api.Page]:
+    """A fresh session, as wide and as dark as a test asks; an error in the component's script fails the test."""
+    look: dict[str, Any] = {"width": 1440, "scheme": "light"} | getattr(request, "param", {})
+    errors: list[str] = []
+    opened = browser.new_page(viewport={"width": look["width"], "height": 1100}, color_scheme=look["scheme"])
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.goto(gallery)
+    opened.get_by_test_id("alignment").nth(2).wait_for(timeout=30_000)
+    opened.evaluate("document.fonts.ready")
+    yield opened
+    opened.close()
+    assert not errors
+
+
+def events(page: sync_api.Page, text: str) -> None:
+    """Waits until the app says that exactly these events arrived."""
+    sync_api.expect(page.get_by_text("events:")).to_have_text(f"events: {text}", timeout=10_000)
+
+
+def word(page: sync_api.Page, side: str, index: int, nth: int = 0) -> sync_api.Locator:
+    return page.get_by_test_id("alignment").nth(nth).locator(f"[data-side={side}] [data-index='{index}']")
+
+
+def spoken(page: sync_api.Page) -> list[str]:
+    """What a screen reader hears of each target word."""
+    options = page.get_by_test_id("alignment").first.get_by_role("option").all()
+    return [option.get_attribute("aria-label") or "" for option in options]
+
+
+def said(token: TokenLabel) -> str:
+    return f"“{' ' if token.space else ''}{token.text}”"
+
+
+def number(weight: float) -> str:
+    return f"{np.float32(weight):#.3g}"
+
+
+def painted(page: sync_api.Page, source: int, target: int, canvas: str = "base", nth: int = 0) -> float:
+    """How opaque the middle between two words is painted, from 0 to 255: a line's curve goes through it."""
+    return (
+        page.get_by_test_id("alignment")
+        .nth(nth)
+        .evaluate(
+            """(stage, [source, target, name]) => {
+            const box = (side, index) =>
+                stage.querySelector(`[data-side=${side}] [data-index="${index}"]`).getBoundingClientRect();
+            const [from, to] = [box("source", source), box("target", target)];
+            const canvas = stage.querySelector(`canvas.${name}`);
+            const { left, top } = canvas.getBoundingClientRect();
+            const x = (from.left + from.width / 2 + to.left + to.width / 2) / 2 - left;
+            const y = (from.bottom + to.top) / 2 - top;
+            const pixels = canvas.getContext("2d").getImageData(Math.round(x) - 1, Math.round(y) - 1, 3, 3).data;
+            return Math.max(...pixels.filter((_, at) => at % 4 === 3));
+        }""",
+            [source, target, canvas],
+        )
+    )
+
+
+LOOKS = [{}, {"scheme": "dark"}, {"width": 400}]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("page", LOOKS, indirect=True, ids=str)
+def test_one_line_from_each_word_to_its_strongest(page: sync_api.Page) -> None:
+    given = weights()
+    best = strongest_by_hand(given)
+    assert best[0] == -1
+    assert best[6] == 3, "of two equal weights the first"
+    heard = [
+        f"{said(token)} → "
+        + (f"{said(SOURCE[source])} ({number(given[target, source])})" if source >= 0 else "no value")
+        for target, (token, source) in enumerate(zip(TARGET, best, strict=True))
+    ]
+    assert spoken(page) == heard
+    overlay = page.get_by_test_id("alignment").first.locator("canvas.overlay")
+    sync_api.expect(overlay).to_have_attribute("data-lines", str(len(best) - 1))
+    for target, source in enumerate(best):
+        if source >= 0:
+            assert painted(page, source, target) > 60, (target, source)
+
+
+@pytest.mark.browser
+def test_without_a_line_nothing_is_painted(page: sync_api.Page) -> None:
+    assert painted(page, 11, 12) == 0
+    assert painted(page, 0, 0) == 0
+    sync_api.expect(word(page, "target", 0)).to_have_class(re.compile("missing"))
+    word(page, "target", 0).hover()
+    sync_api.expect(page.get_by_test_id("alignment-readout").first).to_have_text("“<pad>”(0) →no value")
+    sync_api.expect(page.get_by_test_id("alignment-tip").first).to_be_hidden()
+
+
+@pytest.mark.browser
+def test_a_target_word_shows_all_above_five_per_cent(page: sync_api.Page) -> None:
+    row = weights()[4]
+    above = [int(source) for source in np.argsort(-row) if row[source] >= 0.05]
+    assert above == [5, 2, 6]
+    word(page, "target", 4).hover()
+    tip = page.get_by_test_id("alignment-tip").first
+    sync_api.expect(tip).to_have_text(
+        "".join(f"{said(SOURCE[source])}{number(row[source])}" for source in above) + "attention"
+    )
+    for source in above:
+        assert painted(page, source, 4, "overlay") > 20
+        sync_api.expect(word(page, "source", source)).to_have_class(re.compile("near"))
+    assert painted(page, 8, 9, "overlay") == 0
+    page.get_by_text("events:").hover()
+    sync_api.expect(tip).to_be_hidden()
+
+
+@pytest.mark.browser
+def test_a_source_word_shows_who_aligns_to_it(page: sync_api.Page) -> None:
+    given = weights()
+    best = strongest_by_hand(given)
+    aligned = sorted((target for target, at in enumerate(best) if at == 5), key=lambda target: -given[target, 5])
+    word(page, "source", 5).hover()
+    tip = page.get_by_test_id("alignment-tip").first
+    sync_api.expect(tip).to_have_text(
+        "".join(f"{said(TARGET[target])}{number(given[target, 5])}" for target in aligned) + "attention"
+    )
+    word(page, "source", 11).hover()
+    sync_api.expect(page.get_by_test_id("alignment-readout").first).to_have_text("“</s>”(11) ←no line")
+
+
+@pytest.mark.browser
+def test_the_toggle_shows_all_above_ten_per_cent(page: sync_api.Page) -> None:
+    given = np.nan_to_num(weights().astype("f4"))
+    page.get_by_role("button", name="All above").first.click()
+    overlay = page.get_by_test_id("alignment").first.locator("canvas.overlay")
+    sync_api.expect(overlay).to_have_attribute("data-lines", str(int((given >= 0.1).sum())))
+    for target, heard in enumerate(spoken(page)):
+        found = [
+            f"{said(SOURCE[source])} ({number(given[target, source])})"
+            for source in np.argsort(-given[target], kind="stable")
+            if given[target, source] >= 0.1
+        ]
+        assert heard == f"{said(TARGET[target])} → {', '.join(found) or 'no value'}"
+    word(page, "target", 3).click()
+    events(page, "select 3")
+    pressed = page.get_by_role("button", name="All above").first
+    sync_api.expect(pressed).to_have_attribute("aria-pressed", "true")  # a new run of the page keeps it
+    page.get_by_role("button", name="Strongest only").first.click()
+    sync_api.expect(overlay).to_have_attribute("data-lines", "12")
+
+
+@pytest.mark.browser
+def test_a_click_selects_and_another_gives_up(page: sync_api.Page) -> None:
+    chosen = page.get_by_test_id("alignment").first.locator("[aria-selected=true]")
+    word(page, "target", 8).click()
+    events(page, "select 8")
+    sync_api.expect(chosen).to_have_attribute("data-index", "8")
+    page.get_by_text("events:").hover()
+    sync_api.expect(page.get_by_test_id("alignment-readout").first).to_contain_text("“ ein”(8) →“ a”0.891")
+    assert painted(page, 7, 8, "overlay") > 100
+    assert page.get_by_test_id("alignment").first.locator("canvas.base").evaluate("c => c.style.opacity") == "0.1"
+    word(page, "target", 8).click()
+    events(page, "select 8, select -1")
+    sync_api.expect(chosen).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_the_keyboard_goes_from_word_to_word(page: sync_api.Page) -> None:
+    word(page, "target", 0).focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    events(page, "select 2")
+    sync_api.expect(page.get_by_test_id("alignment-tip").first).to_have_attribute("data-word", "target 2")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    events(page, "select 2, select 12")
+    assert page.get_by_test_id("alignment").first.locator("[tabindex='0']").count() == 1
+
+
+@pytest.mark.browser
+def test_words_are_text(page: sync_api.Page) -> None:
+    sync_api.expect(word(page, "source", 9)).to_have_attribute("title", "<script>window.attacked = 1</script>")
+    sync_api.expect(word(page, "target", 10)).to_have_text("<b>Skript</b>")
+    assert page.evaluate("window.attacked") is None
+    assert page.get_by_test_id("alignment").first.locator("b, script").count() == 0
+    sync_api.expect(word(page, "source", 11)).to_have_class(re.compile("special"))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("page", [{"width": 400}, {"width": 900}], indirect=True, ids=str)
+def test_rows_wrap_and_stay_inside_a_narrow_page(page: sync_api.Page) -> None:
+    width = (page.viewport_size or {})["width"]
+    for stage in page.get_by_test_id("alignment").all():
+        right = "stage => Math.max(...[...stage.querySelectorAll('.item')].map(i => i.getBoundingClientRect().right))"
+        assert stage.evaluate(right) <= width
+    lines = "row => new Set([...row.children].map(item => item.offsetTop)).size"
+    for side in ("source", "target"):
+        row = page.get_by_test_id("alignment").first.locator(f"[data-side={side}]")
+        assert row.evaluate(lines) > (1 if width == 400 else 0)
+
+
+@pytest.mark.browser
+def test_one_word_has_one_line(page: sync_api.Page) -> None:
+    stage = page.get_by_test_id("alignment").nth(2)
+    sync_api.expect(stage.locator("canvas.overlay")).to_have_attribute("data-lines", "1")
+    assert painted(page, 0, 0, nth=2) > 200
+
+
+@pytest.mark.browser
+def test_a_long_sentence_scrolls_to_what_a_word_attends_to(page: sync_api.Page) -> None:
+    cut = alignment.MAX_TOKENS
+    best = strongest_by_hand(long_weights(560, 600).astype("f4"))[:cut]
+    stage = page.get_by_test_id("alignment").nth(1)
+    drawn = sum(source < cut for source in best)
+    assert drawn < cut, "some look beyond what is shown"
+    sync_api.expect(stage.locator("canvas.overlay")).to_have_attribute("data-lines", str(drawn))
+    sync_api.expect(stage.get_by_role("option")).to_have_count(cut)
+    beyond = next(target for target, source in enumerate(best) if source >= cut)
+    word(page, "target", beyond, nth=1).hover()
+    sync_api.expect(page.get_by_test_id("alignment-readout").nth(1)).to_contain_text(
+        f"strongest at word {best[beyond]}, which is not shown"
+    )
+    word(page, "target", 300, nth=1).click()
+    source = word(page, "source", best[300], nth=1)
+    inside = "item => item.offsetTop >= item.parentNode.scrollTop"
+    inside += " && item.offsetTop + item.offsetHeight <= item.parentNode.scrollTop + item.parentNode.clientHeight"
+    assert source.evaluate(inside)
+    assert painted(page, best[300], 300, "overlay", nth=1) > 40
