@@ -6,6 +6,9 @@ from typing import Any
 
 import torch
 import transformers
+from tiny_makers import GPT2, GROUPED, SIZE, WINDOWED, Maker, causal, of_class
+from tiny_vision import IMAGE_ARCHITECTURES, MORE_THAN_PATCHES, image_processor
+from tiny_writers import BEGIN_WITH_PADDING, EAGER_SEQ2SEQ, SEQ2SEQ_ARCHITECTURES
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 _CORPUS = [
@@ -23,59 +26,34 @@ def text_for(kind: str) -> str | tuple[str, str]:
     return {"masked token": f"{TEXT} [MASK]", "answer span": (QUESTION, TEXT)}.get(kind, TEXT)
 
 
-# One size for all; what an architecture calls it is in its row.
-_SIZE = {
-    "hidden_size": 32,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "intermediate_size": 48,
-    "max_position_embeddings": 128,
-}
-_GROUPED = {**_SIZE, "num_key_value_heads": 2, "head_dim": 8}
-_GPT2 = {"n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 128}
-_WINDOWED = {"sliding_window": 6, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}
-
-Maker = Callable[[dict[str, Any]], transformers.PreTrainedModel]
-
-
-def _causal(config: str, **sizes: Any) -> Maker:
-    kind = getattr(transformers, config)
-    return lambda special: transformers.AutoModelForCausalLM.from_config(kind(**sizes, **special))
-
-
-def _of_class(model: str, config: str, **sizes: Any) -> Maker:
-    kind = getattr(transformers, config)
-    return lambda special: getattr(transformers, model)(kind(**sizes, **special))
-
-
-_GPT_OSS = {**_GROUPED, **_WINDOWED, "num_local_experts": 2, "num_experts_per_tok": 1}
+_GPT_OSS = {**GROUPED, **WINDOWED, "num_local_experts": 2, "num_experts_per_tok": 1}
 
 ARCHITECTURES: dict[str, Maker] = {
-    "llama": _causal("LlamaConfig", **_GROUPED),
-    "qwen3": _causal("Qwen3Config", **_GROUPED),
-    "mistral (sliding window)": _causal("MistralConfig", **_GROUPED, sliding_window=6),
-    "gpt2": _causal("GPT2Config", **_GPT2),
-    "gemma2 (soft cap)": _causal("Gemma2Config", **_GROUPED, **_WINDOWED, attn_logit_softcapping=0.5),
-    "gemma3 (sliding window)": _causal("Gemma3TextConfig", **_GROUPED, **_WINDOWED),
-    "gpt_oss (sinks)": _causal("GptOssConfig", **_GPT_OSS),
-    "bert": _of_class("BertModel", "BertConfig", **_SIZE),
-    "bert for masked tokens": _of_class("BertForMaskedLM", "BertConfig", **_SIZE),
-    "bert for classes": _of_class("BertForSequenceClassification", "BertConfig", **_SIZE, num_labels=3),
-    "bert for token classes": _of_class(
-        "BertForTokenClassification", "BertConfig", **_SIZE, id2label={0: "O", 1: "B-PER", 2: "I-PER"}
+    "llama": causal("LlamaConfig", **GROUPED),
+    "qwen3": causal("Qwen3Config", **GROUPED),
+    "mistral (sliding window)": causal("MistralConfig", **GROUPED, sliding_window=6),
+    "gpt2": causal("GPT2Config", **GPT2),
+    "gemma2 (soft cap)": causal("Gemma2Config", **GROUPED, **WINDOWED, attn_logit_softcapping=0.5),
+    "gemma3 (sliding window)": causal("Gemma3TextConfig", **GROUPED, **WINDOWED),
+    "gpt_oss (sinks)": causal("GptOssConfig", **_GPT_OSS),
+    "bert": of_class("BertModel", "BertConfig", **SIZE),
+    "bert for masked tokens": of_class("BertForMaskedLM", "BertConfig", **SIZE),
+    "bert for classes": of_class("BertForSequenceClassification", "BertConfig", **SIZE, num_labels=3),
+    "bert for token classes": of_class(
+        "BertForTokenClassification", "BertConfig", **SIZE, id2label={0: "O", 1: "B-PER", 2: "I-PER"}
     ),
-    "llama for token classes": _of_class("LlamaForTokenClassification", "LlamaConfig", **_GROUPED, num_labels=3),
-    "bert for answers": _of_class("BertForQuestionAnswering", "BertConfig", **_SIZE),
-    "llama for classes": _of_class("LlamaForSequenceClassification", "LlamaConfig", **_GROUPED, num_labels=3),
-    "distilbert": _of_class(
+    "llama for token classes": of_class("LlamaForTokenClassification", "LlamaConfig", **GROUPED, num_labels=3),
+    "bert for answers": of_class("BertForQuestionAnswering", "BertConfig", **SIZE),
+    "llama for classes": of_class("LlamaForSequenceClassification", "LlamaConfig", **GROUPED, num_labels=3),
+    "distilbert": of_class(
         "DistilBertModel", "DistilBertConfig", dim=32, n_layers=3, n_heads=4, hidden_dim=48, max_position_embeddings=128
     ),
 }
 """Architectures that use transformers' attention interface."""
 
 EAGER_ARCHITECTURES: dict[str, Maker] = {
-    "bloom (ALiBi)": _causal("BloomConfig", hidden_size=32, n_layer=3, n_head=4),
-    "gpt_neo": _causal(
+    "bloom (ALiBi)": causal("BloomConfig", hidden_size=32, n_layer=3, n_head=4),
+    "gpt_neo": causal(
         "GPTNeoConfig",
         hidden_size=32,
         num_layers=2,
@@ -83,7 +61,7 @@ EAGER_ARCHITECTURES: dict[str, Maker] = {
         attention_types=[[["global", "local"], 1]],
         max_position_embeddings=128,
     ),
-    "gpt_neo for classes": _of_class(
+    "gpt_neo for classes": of_class(
         "GPTNeoForSequenceClassification",
         "GPTNeoConfig",
         hidden_size=32,
@@ -134,18 +112,42 @@ def tokenizer(*, byte_level: bool) -> transformers.PreTrainedTokenizerFast:
 
 def make_folder(name: str, folder: Path) -> Path:
     """Saves a tiny random model of that architecture with its tokenizer, the same every time."""
-    words = tokenizer(byte_level="bert" not in name)
+    images = {**IMAGE_ARCHITECTURES, **MORE_THAN_PATCHES}
+    if name in images:
+        return save_random(lambda: images[name]({}), image_processor(name), folder)
+    writers = {**SEQ2SEQ_ARCHITECTURES, **EAGER_SEQ2SEQ}
+    words = tokenizer(byte_level="bert" not in name and name not in writers)
     special = {"vocab_size": len(words), "pad_token_id": words.pad_token_id}
-    if "bert" not in name:
+    if name in writers:
+        start = 0 if name in BEGIN_WITH_PADDING else 2 if name == "t5gemma" else 3
+        special |= {"bos_token_id": 2, "eos_token_id": 3, "decoder_start_token_id": start}
+    elif "bert" not in name:
         special |= {"bos_token_id": None, "eos_token_id": words.eos_token_id}
+    make = {**ARCHITECTURES, **EAGER_ARCHITECTURES, **writers}[name]
+    spread = 0.15 if "t5" in name else 0.3  # T5 does not scale its scores
+    return save_random(lambda: make(special), words, folder, spread)
+
+
+def save_random(
+    make: Callable[[], transformers.PreTrainedModel], reader: Any, folder: Path, spread: float = 0.3
+) -> Path:
+    """Saves the model with larger random weights, the same every time, and its tokenizer or image processor.
+
+    Random models attend almost evenly; larger weights give real patterns.
+    """
     torch.manual_seed(0)
-    model = ({**ARCHITECTURES, **EAGER_ARCHITECTURES})[name](special)
+    model = make()
     with torch.no_grad():
-        for parameter in model.parameters():  # random models attend almost evenly; larger weights give real patterns
+        for name, parameter in model.named_parameters():
             if parameter.dim() > 1:
-                parameter.normal_(0, 0.3)
+                parameter.normal_(0, spread)
             elif parameter.numel() == 4:  # sinks start empty
                 parameter.normal_(0, 1)
+            elif "lambda" in name:  # layer scale starts at 1
+                parameter.uniform_(0.5, 1.5)
+    if getattr(model.config, "is_encoder_decoder", False):  # or it would write one token again and again
+        model.generation_config.no_repeat_ngram_size = 2
+        model.generation_config.min_new_tokens = 4
     model.save_pretrained(folder)
-    words.save_pretrained(folder)
+    reader.save_pretrained(folder)
     return folder

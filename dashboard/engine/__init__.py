@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dashboard.engine.catalog import MODELS
     from dashboard.engine.datasets import Row, read_texts
     from dashboard.engine.errors import Cancelled, EngineError
+    from dashboard.engine.facts import Facts
     from dashboard.engine.faithfulness import (
         METRICS,
         Agreement,
@@ -44,23 +45,26 @@ if TYPE_CHECKING:
     from dashboard.engine.heat_maps import HeatMap
     from dashboard.engine.importance import head_importance
     from dashboard.engine.induction import induction_probe
-    from dashboard.engine.loading import Facts, LoadedModel, load_model
+    from dashboard.engine.loading import LoadedModel, load_model
+    from dashboard.engine.messages import Message
     from dashboard.engine.patterns import PATTERNS, name_patterns
+    from dashboard.engine.running import trace
     from dashboard.engine.segments import join_sentences, sentence_of
     from dashboard.engine.similarity import Similarity, head_similarity, pair_similarity, row_correlation
     from dashboard.engine.sites import Site
     from dashboard.engine.tasks import Choice, Prediction
     from dashboard.engine.tokens import Token
-    from dashboard.engine.tracing import Trace, trace
+    from dashboard.engine.tracing import Trace
     from dashboard.engine.verification import Verification
 
 _HOME = {
     "load_model": "loading",
     "LoadedModel": "loading",
-    "Facts": "loading",
+    "Facts": "facts",
     "Verification": "verification",
-    "trace": "tracing",
+    "trace": "running",
     "Trace": "tracing",
+    "Message": "messages",
     "Site": "sites",
     "Token": "tokens",
     "Prediction": "tasks",
@@ -129,6 +133,7 @@ __all__ = [
     "LargestSensitivity",
     "Leaderboard",
     "LoadedModel",
+    "Message",
     "Metric",
     "Prediction",
     "Reaction",

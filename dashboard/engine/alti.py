@@ -7,10 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dashboard.engine.attention import RebuiltLayer, largest
+from dashboard.engine.attention import OUTPUT_TOLERANCE, RebuiltLayer, largest
 from dashboard.engine.attribution.method import Check
 from dashboard.engine.streams import AroundAttention, SplitAttention
-from dashboard.engine.tracing import OUTPUT_TOLERANCE
 from dashboard.engine.wiring import LayerWiring
 
 

@@ -4,9 +4,8 @@ Invariant: each row is non-negative and sums to 1 (to less, where an attention s
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -16,7 +15,8 @@ from torch.nn import functional
 from dashboard.engine.capture import CapturedLayer
 from dashboard.engine.visibility import Visibility
 
-T = TypeVar("T")
+OUTPUT_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+"""How far rebuilt weights times values may be from the kernel's own output; see output_error."""
 
 # Weights in memory at once, per block: 4 M float32 are 16 MB.
 BLOCK_WEIGHTS = 4_000_000
@@ -57,8 +57,8 @@ class Layer(ABC):
 class RebuiltLayer(Layer):
     """Weights rebuilt from captured queries and keys: softmax(q kᵀ · scaling + mask).
 
-    Source: Vaswani et al. 2017, equation 1; soft cap before the mask (Gemma 2), sinks as one more logit whose share
-    is then dropped (gpt-oss).
+    Source: Vaswani et al. 2017, equation 1; soft cap before the mask (Gemma 2), a bias by distance (T5), sinks as one
+    more logit whose share is then dropped (gpt-oss).
     """
 
     captured: CapturedLayer
@@ -105,6 +105,8 @@ class RebuiltLayer(Layer):
         scores = scores.mul_(layer.scaling)  # [head, row, key]
         if layer.softcap is not None:
             scores.div_(layer.softcap).tanh_().mul_(layer.softcap)
+        if layer.bias is not None:
+            scores += layer.bias.rows(heads, rows, keys).float()
         if layer.visibility.hides_something:
             scores += layer.visibility.additive(rows, keys)
         if layer.sinks is None:
@@ -157,15 +159,6 @@ class ReadLayer(Layer):
 
     def visible(self, rows: slice) -> Bool[Tensor, "row key"]:
         return self.visibility.rows(rows)
-
-
-def placed(found: Sequence[T], indices: Sequence[int | None], n_layers: int) -> tuple[T | None, ...]:
-    """What was found in a pass, at the model's own layer numbers, so that layers without attention leave a gap."""
-    known = [index for index in indices if index is not None]
-    if len(set(known)) != len(found) or max(known, default=0) >= n_layers:
-        return tuple(found)
-    by_index = dict(zip(known, found, strict=True))
-    return tuple(by_index.get(index) for index in range(n_layers))
 
 
 def row_blocks(n_rows: int, weights_per_row: int) -> Iterator[slice]:

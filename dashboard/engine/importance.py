@@ -10,7 +10,7 @@ from dashboard.engine.tracing import Trace
 
 
 def head_importance(
-    trace: Trace, target: int | None = None, progress: Progress = silent
+    trace: Trace, target: int | None = None, progress: Progress = silent, *, site: str | None = None
 ) -> Float[np.ndarray, "layer head"]:
     """How strongly the explained logit would react if a head's output were scaled: |Σ C · ∂s/∂C| for each head.
 
@@ -21,6 +21,7 @@ def head_importance(
         trace: The input and its prediction.
         target: Vocabulary or class index to explain; the most probable by default.
         progress: Told after each layer, there and back; may raise Cancelled.
+        site: Whose heads; those that are shown first, by default.
 
     Raises:
         Unsupported: The model's attention is read by eager, which gives no context vectors.
@@ -29,7 +30,7 @@ def head_importance(
 
     Source: Michel et al. 2019, equation 2, for one input and one logit instead of the loss over a data set.
     """
-    contexts = ask(trace, target).context_gradients(progress)
+    contexts = ask(trace, target).context_gradients(progress)[trace.site(site).name]
     n_heads = max(context.values.shape[1] for context in contexts if context is not None)
     result = np.full((len(contexts), n_heads), np.nan, np.float32)
     for index, context in enumerate(contexts):

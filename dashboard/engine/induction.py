@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dashboard.engine.attention import Layer
-from dashboard.engine.errors import InvalidInput
+from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.loading import LoadedModel
 from dashboard.engine.passes import run_layers
 from dashboard.engine.progress import Progress, silent
@@ -46,9 +46,15 @@ def induction_probe(
 
     Raises:
         InvalidInput: The sequence is longer than the model takes, or than it has tokens.
+        Unsupported: The model does not read one text.
 
     Source: Olsson et al. 2022, "Per-token loss and prefix matching on repeated random sequences".
     """
+    if model.vision is not None or model.task.writes:
+        raise Unsupported(
+            f"The induction probe repeats random tokens in one text, which {model.title} does not read.",
+            "Choose a decoder or an encoder of texts.",
+        )
     limit = min(model.facts.max_tokens or 10**9, len(model.tokenizer))
     if not 2 <= n_tokens <= (limit - 1) // 2:
         raise InvalidInput(
@@ -60,11 +66,11 @@ def induction_probe(
         ids = probe_sequence(model, n_tokens, seed + repeat)[None]
 
         def report(n_done: int, repeat: int = repeat) -> None:
-            progress("Induction probe", (repeat + n_done / model.facts.n_layers) / n_repeats)
+            progress("Induction probe", (repeat + n_done / model.n_calls) / n_repeats)
 
         inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
         with model.running(), torch.no_grad():
-            layers = run_layers(model, inputs, report).layers
+            layers = run_layers(model, inputs, report).layers["self"]
         scores = _scores(layers, n_tokens)
         total = scores if total is None else total + scores
     assert total is not None

@@ -4,6 +4,7 @@ import contextlib
 import inspect
 import itertools
 import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,39 +16,39 @@ from transformers import AutoTokenizer
 
 from dashboard.engine import adapters, capture, needs, store
 from dashboard.engine.access import ANYTHING, Access
-from dashboard.engine.devices import free_memory, is_out_of_memory, memory_messages
+from dashboard.engine.amounts import bytes_text
+from dashboard.engine.devices import is_out_of_memory, memory_messages
 from dashboard.engine.errors import BrokenModel, Unsupported
+from dashboard.engine.facts import Facts, facts_of
 from dashboard.engine.placement import Placement, choose_placement
-from dashboard.engine.progress import Progress
+from dashboard.engine.probe import Probe, text_probe
+from dashboard.engine.progress import Progress, silent
 from dashboard.engine.sources.adapter import is_adapter
 from dashboard.engine.tasks import Task, task_for
-from dashboard.engine.verification import Verification, probe_ids, verify_capture, verify_eager
+from dashboard.engine.verification import Verification, verify_capture, verify_eager
+from dashboard.engine.vision import Vision, find_vision, image_probe, read_processor
 from dashboard.engine.weights import first_line, read_config, read_weights, tokenizer_folder
 
 # transformers changes global state while it builds a model, so two loads at once leave parts of it changed.
 _ONE_AT_A_TIME = threading.Lock()
-_TENSOR_BYTES = 4
-_EAGER_BUDGET = 2 * 1024**3
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the sidebar says about a model. `max_tokens` is None where positions have no limit."""
-
-    architecture: str
-    n_layers: int
-    n_heads: int
-    n_kv_heads: int
-    n_parameters: int
-    weight_bytes: int
-    device: str
-    dtype: str
-    max_tokens: int | None
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A model ready to trace. Shared by sessions: use `running()` around every forward pass."""
+    """A model ready to trace. Shared by sessions: use `running()` around every forward pass.
+
+    Attributes:
+        name: What was opened.
+        title: The same for people.
+        network: The transformers model.
+        tokenizer: Its tokenizer; None where it reads images.
+        task: What it predicts.
+        facts: What is said about it.
+        verification: How exactly its attention is shown, and which attention is which.
+        device: Where it is.
+        vision: How it reads images; None where it reads texts.
+        serial: A different number for each load, to key results by.
+    """
 
     name: str
     title: str
@@ -57,8 +58,8 @@ class LoadedModel:
     facts: Facts
     verification: Verification
     device: torch.device
+    vision: Vision | None = None
     serial: int = field(default_factory=itertools.count().__next__)
-    """A different number for each load, to key results by."""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @contextlib.contextmanager
@@ -75,6 +76,23 @@ class LoadedModel:
     def accepted(self) -> dict[str, inspect.Parameter]:
         """Arguments of the network's forward call."""
         return dict(inspect.signature(self.network.forward).parameters)
+
+    @property
+    def config(self) -> Any:
+        """The part of the network's configuration that describes the layers shown."""
+        return self.task.part(self.network.config)
+
+    @property
+    def n_calls(self) -> int:
+        """How many attentions run in one pass; for progress."""
+        layout = self.verification.layout
+        return len(layout.calls) or sum(layout.n_layers.values())
+
+    def probe(self) -> Probe:
+        """A short random input, the same every time."""
+        if self.vision is not None:
+            return image_probe(self.vision, self.network)
+        return text_probe(self.network.config, self.tokenizer, self.device)
 
     @property
     def captures(self) -> bool:
@@ -114,11 +132,14 @@ def load_model(
                 f"{title} is an adapter, and cannot be merged exactly into weights of {placement.bits} bits.",
                 "Load it in float32, bfloat16 or float16.",
             )
-    if progress:
-        progress("Loading the weights", None)
+    report = progress or silent
+    report(f"Waiting to load {title}", None)
     with _ONE_AT_A_TIME, memory_messages(f"loading {title}", placement.device):
-        needs.check_load(title, folder, placement)
-        return _load(source, title, folder, adapter, placement, progress)
+        report(f"Loading {title}", None)  # whoever waited may have left
+        found = needs.check_load(title, folder, placement)
+        size, free = bytes_text(found.weight_bytes), bytes_text(found.free_bytes)
+        report(f"{title} takes {size} in {placement.format}; {free} are free", None)
+        return _load(source, title, folder, adapter, placement, report)
 
 
 def _load(
@@ -127,7 +148,7 @@ def _load(
     folder: Path,
     adapter: Path | None,
     placement: Placement,
-    progress: Progress | None,
+    progress: Progress,
 ) -> LoadedModel:
     capture.register()
     transformers.logging.set_verbosity_error()
@@ -136,39 +157,48 @@ def _load(
     if adapter is not None:
         config = adapters.read_labels(adapter, config)
     task = task_for(config)
+    reader = read_processor(title, folder) if task.reads == "image" else _read_tokenizer(title, folder, adapter)
+    network = read_weights(title, folder, task.selected(config), task, placement, adapter)
+    capture.number_layers(network)
+    progress("Checking attention against the model's own", None)
+    if task.reads == "image":
+        tokenizer, vision = None, find_vision(title, network, reader, task.part(network.config))
+        probe = image_probe(vision, network)
+    else:
+        tokenizer, vision = reader, None
+        probe = text_probe(network.config, tokenizer, network.device)
+    verification = _verified(title, network, probe, task)
+    facts = facts_of(network, reader, verification, placement, task)
+    return LoadedModel(name, title, network, tokenizer, task, facts, verification, network.device, vision)
+
+
+def _read_tokenizer(title: str, folder: Path, adapter: Path | None) -> Any:
     try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            tokenizer_folder(folder, adapter), local_files_only=True, trust_remote_code=False
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Recommended: pip install sacremoses")  # Marian does not use it here
+            tokenizer = AutoTokenizer.from_pretrained(
+                tokenizer_folder(folder, adapter), local_files_only=True, trust_remote_code=False
+            )
     except Exception as error:  # every tokenizer fails in its own way
         raise BrokenModel(
             f"{title} has no tokenizer that can be opened ({first_line(error)}).",
             "Put the tokenizer's files (tokenizer.json, tokenizer_config.json) beside config.json.",
         ) from error
-    if not tokenizer.is_fast:
+    if getattr(tokenizer, "separate_vocabs", False):
         raise Unsupported(
-            f"{title} has a tokenizer that does not say which characters a token covers.",
-            "Choose a model with a tokenizer.json.",
+            f"The tokenizer of {title} has two vocabularies, so that a token's number does not say which token it is.",
+            "Choose a model with one vocabulary for sources and targets.",
         )
-    network = read_weights(title, folder, config, task, placement, adapter)
-    if progress:
-        progress("Checking attention against the model's own", None)
-    network, verification = _verified(title, network, tokenizer, task)
-    return LoadedModel(
-        name,
-        title,
-        network,
-        tokenizer,
-        task,
-        _facts(network, tokenizer, verification, placement, task),
-        verification,
-        network.device,
-    )
+    return tokenizer
 
 
-def _verified(title: str, network: Any, tokenizer: Any, task: Task) -> tuple[Any, Verification]:
-    """The model, capturing where that is exact and eager where it is not, with the proof."""
-    ids = probe_ids(network.config.get_text_config(), tokenizer, network.device)
+def _verified(title: str, network: Any, probe: Probe, task: Task) -> Verification:
+    """The proof; leaves the model capturing where that is exact, and with eager attention where it is not."""
+    if getattr(task.part(network.config), "attention_type", None) == "block_sparse":
+        raise Unsupported(  # and a short text, such as the one it is checked with, switches that off for good
+            f"{title} attends in blocks on long texts and otherwise on short ones.",
+            "Set attention_type to original_full in its config.json, if its long texts may be read in full.",
+        )
     interface = all(
         module._can_set_attn_implementation()
         for module in network.modules()
@@ -177,44 +207,29 @@ def _verified(title: str, network: Any, tokenizer: Any, task: Task) -> tuple[Any
     reason = "it does not use transformers' attention interface"
     if interface:
         try:
-            return network, verify_capture(network, ids, task.causal)
+            return verify_capture(network, task.part(network.config), probe, task.causal)
         except Exception as error:
             if is_out_of_memory(error):
                 raise
             reason = first_line(error)
             network.set_attn_implementation("eager")
     try:
-        return network, verify_eager(network, ids, task.causal)
+        return verify_eager(network, probe, task.causal)
     except Exception as error:
         if is_out_of_memory(error):
             raise
+        if not _counts_heads(network.config):
+            raise Unsupported(
+                f"{title} has no softmax attention: its layers mix tokens by other means.",
+                "Choose a model with attention; of models that mix both, the layers with attention are shown.",
+            ) from error
         raise Unsupported(
             f"The attention of {title} cannot be shown exactly: {reason}, and read directly, {first_line(error)}.",
             "Choose another model; nothing is drawn that is not what the model computes.",
         ) from error
 
 
-def _facts(network: Any, tokenizer: Any, verification: Verification, placement: Placement, task: Task) -> Facts:
-    config = network.config.get_text_config()
-    n_heads = config.num_attention_heads
-    limits = [
-        n
-        for n in (getattr(config, "max_position_embeddings", None), tokenizer.model_max_length, task.max_tokens)
-        if n is not None and 0 < n < 1e9
-    ]
-    if verification.method == "eager":
-        per_pair = config.num_hidden_layers * n_heads * _TENSOR_BYTES
-        budget = min(_EAGER_BUDGET, free_memory(network.device) / 4)
-        limits.append(int((budget / per_pair) ** 0.5))
-    parameters = list(network.parameters())
-    return Facts(
-        architecture=type(network).__name__,
-        n_layers=config.num_hidden_layers,
-        n_heads=n_heads,
-        n_kv_heads=getattr(config, "num_key_value_heads", None) or n_heads,
-        n_parameters=sum(p.numel() for p in parameters),
-        weight_bytes=sum(p.nbytes for p in parameters),
-        device=str(network.device),
-        dtype=placement.format,
-        max_tokens=int(min(limits)) if limits else None,
-    )
+def _counts_heads(config: Any) -> bool:
+    """Whether a configuration, or any part of it, has attention heads under whatever name."""
+    named = hasattr(config.get_text_config(), "num_attention_heads")
+    return named or "attention_heads" in config.to_json_string(use_diff=False)

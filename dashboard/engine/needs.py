@@ -7,6 +7,7 @@ import torch
 from safetensors import safe_open
 
 from dashboard.engine import devices
+from dashboard.engine.amounts import bytes_text, duration
 from dashboard.engine.errors import OutOfMemory
 from dashboard.engine.placement import Placement
 
@@ -36,6 +37,11 @@ class Needs:
     advice: str
     seconds: float | None = None
 
+    def __str__(self) -> str:
+        """As progress says it: "about 5 s, 416 MB of 18.2 GB free"."""
+        pace = "" if self.seconds is None else f"about {duration(self.seconds)}, "
+        return f"{pace}{bytes_text(self.peak_bytes)} of {bytes_text(self.free_bytes)} free"
+
 
 def preflight_load(folder: Path, placement: Placement) -> Needs:
     """What loading the weights of a folder will take.
@@ -62,8 +68,8 @@ def check_load(title: str, folder: Path, placement: Placement) -> Needs:
     needs = preflight_load(folder, placement)
     if not needs.fits:
         raise OutOfMemory(
-            f"{title} takes {gb(needs.weight_bytes)} in {placement.format}, and {gb(needs.free_bytes)} are free on "
-            f"{placement.device}.",
+            f"{title} takes {bytes_text(needs.weight_bytes)} in {placement.format}, and "
+            f"{bytes_text(needs.free_bytes)} are free on {placement.device}.",
             needs.advice,
         )
     return needs
@@ -106,8 +112,3 @@ def _advice_for_load(n_weights: int, placement: Placement, free: int) -> str:
     if placement.device.type != "cpu" and n_weights * 4 <= SLACK * devices.free_memory(torch.device("cpu")):
         first += ", the device cpu"
     return f"{first}, or free memory and try again."
-
-
-def gb(n_bytes: int) -> str:
-    """Bytes as a message says them."""
-    return f"{n_bytes / 1e9:,.1f} GB" if n_bytes >= 1e8 else f"{n_bytes / 1e6:,.1f} MB"

@@ -1,6 +1,6 @@
 """One forward pass with what the model's task asks for, and the attention it leaves behind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dashboard.engine.attention import Layer, RebuiltLayer, largest, output_error, placed
+from dashboard.engine.attention import Layer, RebuiltLayer, largest, output_error
 from dashboard.engine.capture import Recorder, recording, watching
 from dashboard.engine.devices import stop_before_memory_ends
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.loading import LoadedModel
 from dashboard.engine.verification import read_layers
+from dashboard.engine.vision import first_of, reading, with_first
 
 
 def forward(
@@ -29,7 +30,8 @@ def forward(
 
     Args:
         model: Whose network runs.
-        inputs: Tensors by the names of the network's arguments.
+        inputs: Tensors by the names of the network's arguments; "inputs_embeds" beside an image's pixels stands for the
+            tokens that its first layer reads.
         attentions: Ask for the model's own attention weights (eager models only).
         keep_cache: Ask for the keys and values, to go on from there.
         on_layer: Told how many layers are done, from inside the pass; an exception in it ends the pass. Models that are
@@ -41,7 +43,11 @@ def forward(
         options["use_cache"] = keep_cache
     if attentions:
         options["output_attentions"] = True
-    with nullcontext() if on_layer is None else watching(on_layer):
+    seen: Any = nullcontext()
+    if model.vision is not None and "inputs_embeds" in inputs:
+        inputs = dict(inputs)
+        seen = reading(model.vision.embedder, inputs.pop("inputs_embeds"))
+    with seen, nullcontext() if on_layer is None else watching(on_layer):
         return model.network(**inputs, **options)
 
 
@@ -69,13 +75,14 @@ def attention_gradients(
     """
     network = model.network
 
-    def start(module: Any, given: Any, embeddings: Tensor) -> Tensor:
-        return embeddings.detach().requires_grad_()
+    def start(module: Any, given: Any, result: Any) -> Any:
+        return with_first(result, first_of(result).detach().requires_grad_())
 
     with model.running(), torch.enable_grad(), stop_before_memory_ends(network):
         if "inputs_embeds" in inputs:
             inputs = {**inputs, "inputs_embeds": inputs["inputs_embeds"].detach().clone().requires_grad_()}
-        hook = network.get_input_embeddings().register_forward_hook(start)
+        table = network.get_input_embeddings() if model.vision is None else model.vision.embedder
+        hook = table.register_forward_hook(start)
         try:
             outputs = forward(model, inputs, attentions=True)
         finally:
@@ -97,17 +104,26 @@ class Ran:
     """What one forward pass left behind; `output_error` is None when attention was read by eager."""
 
     outputs: Any
-    layers: tuple[Layer | None, ...]
+    layers: Mapping[str, tuple[Layer | None, ...]]
     output_error: float | None
 
 
 def run_layers(model: LoadedModel, inputs: dict[str, Any], on_layer: Callable[[int], None]) -> Ran:
-    """One forward pass that keeps every layer's attention; the caller holds `model.running()` and `torch.no_grad()`."""
+    """One forward pass that keeps the attention of every site and layer.
+
+    The caller holds `model.running()` and `torch.no_grad()`.
+    """
     if not model.captures:
         outputs = forward(model, inputs, attentions=True)
-        return Ran(outputs, read_layers(outputs.attentions, model.verification.causal), None)
+        layers = read_layers(outputs, model.verification)
+        n_tokens = next(iter(inputs.values())).shape[1] if model.vision is None else model.vision.n_tokens
+        if any(layer.n_keys != n_tokens for site in layers if site != "decoder" for layer in layers[site]):
+            raise Unsupported(  # in blocks, beyond some length (Reformer)
+                f"On an input of {n_tokens:,} tokens, {model.title} does not give one weight for each pair of tokens.",
+                "Try a shorter text.",
+            )
+        return Ran(outputs, layers, None)
     with recording(Recorder()) as recorder:
         outputs = forward(model, inputs, on_layer=on_layer)
     rebuilt = [RebuiltLayer(layer) for layer in recorder.layers]
-    layers = placed(rebuilt, recorder.layer_indices, model.facts.n_layers)
-    return Ran(outputs, layers, largest(output_error(layer) for layer in rebuilt))
+    return Ran(outputs, model.verification.layout.arrange(rebuilt), largest(output_error(layer) for layer in rebuilt))

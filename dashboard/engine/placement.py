@@ -1,18 +1,17 @@
 """Where a model's layers lie and in which number format: one device, several GPUs, 8 or 4 bits."""
 
-import importlib.util
 import os
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from dashboard.engine.devices import DTYPES, choose_device, choose_dtype
+from dashboard.engine.devices import available_devices, choose_device, choose_dtype
 from dashboard.engine.errors import InvalidInput, Unsupported
+from dashboard.engine.formats import BITS, FORMATS, can_quantise
 from dashboard.engine.settings import DEVICE_VARIABLE, DTYPE_VARIABLE
 
 SPREAD = "auto"
-BITS = {"int8": 8, "int4": 4}
 
 
 @dataclass(frozen=True)
@@ -75,11 +74,11 @@ def choose_placement(device: str | None = None, dtype: str | None = None) -> Pla
     if device == SPREAD:
         device = _best()
     where = choose_device(device)
-    if dtype and dtype not in {*DTYPES, *BITS}:
-        raise InvalidInput(f"Unknown number format “{dtype}”.", f"Choose one of: {', '.join((*DTYPES, *BITS))}.")
+    if dtype and dtype not in FORMATS:
+        raise InvalidInput(f"Unknown number format “{dtype}”.", f"Choose one of: {', '.join(FORMATS)}.")
     if dtype not in BITS:
         return Placement(where, choose_dtype(where, dtype), spread=spread)
-    if importlib.util.find_spec("bitsandbytes") is None:
+    if not can_quantise():
         raise Unsupported(
             f"The number format {dtype} needs the package bitsandbytes, which is not installed.",
             "Install it (`pip install bitsandbytes`), or choose float32, bfloat16 or float16.",
@@ -91,10 +90,33 @@ def choose_placement(device: str | None = None, dtype: str | None = None) -> Pla
     )
 
 
+def devices_here() -> tuple[str, ...]:
+    """Where a model can go on this machine; all GPUs together where there are several."""
+    several = torch.cuda.device_count() > 1
+    return ((SPREAD,) if several else ()) + available_devices()
+
+
+def default_device() -> str:
+    """Where a model goes that nobody places.
+
+    Raises:
+        InvalidInput: The environment names a device that is not here.
+    """
+    placement = choose_placement()
+    return SPREAD if placement.spread else str(placement.device).removesuffix(":0")
+
+
+def default_format(device: str | None = None) -> str:
+    """The number format of a model on that device when nobody chooses one.
+
+    Raises:
+        EngineError: As `choose_placement`.
+    """
+    return choose_placement(device).format
+
+
 def _best() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    return available_devices()[0]
 
 
 def _plain() -> str:

@@ -51,14 +51,14 @@ def can_reuse(question: Question) -> bool:
 
 def _plain(trace: Trace) -> bool:
     """A decoder that reads its last token, and whose layers all see all tokens before, with a plain softmax."""
-    layers, n_tokens = trace.layers["self"], len(trace.tokens)
+    n_tokens = len(trace.tokens)
     return (
         trace.model.captures
         and trace.model.verification.causal
         and n_tokens >= _SHORTEST
         and trace.model.task.kind == "next token"
         and {"past_key_values", "position_ids", "attention_mask"} <= set(trace.model.accepted)
-        and all(isinstance(layer, RebuiltLayer) and _sees_everything_before(layer) for layer in layers)
+        and all(isinstance(layer, RebuiltLayer) and _sees_everything_before(layer) for layer in trace.stack)
     )
 
 
@@ -89,7 +89,7 @@ def logits_from(question: Question, keep: Bool[Tensor, "batch token"], start: in
     trace, model = question.trace, question.trace.model
     batch = len(keep)
     cache = _Prefix()
-    for index, layer in enumerate(trace.layers["self"]):
+    for index, layer in enumerate(trace.stack):
         assert isinstance(layer, RebuiltLayer)  # as can_reuse says
         super(_Prefix, cache).update(layer.captured.key[None, :, :start], layer.captured.value[None, :, :start], index)
     inputs: dict[str, Any] = {

@@ -31,14 +31,14 @@ class QueryKey:
 
 
 @torch.no_grad()
-def query_key(trace: Trace, layer: int, head: int, query: int) -> QueryKey:
+def query_key(trace: Trace, layer: int, head: int, query: int, site: str | None = None) -> QueryKey:
     """The parts of one row of one head.
 
     Raises:
         InvalidInput: There is no such layer or head.
         Unsupported: The model's queries and keys could not be captured.
     """
-    chosen = trace.layer(layer, head)
+    chosen = trace.layer(layer, head, site)
     if not isinstance(chosen, RebuiltLayer):
         raise Unsupported(
             f"Queries and keys of {trace.model.title} cannot be captured.", "Look at its weights in the other views."
@@ -50,6 +50,8 @@ def query_key(trace: Trace, layer: int, head: int, query: int) -> QueryKey:
     scores = keys @ q * captured.scaling
     if captured.softcap is not None:
         scores = torch.tanh(scores / captured.softcap) * captured.softcap
+    if captured.bias is not None:
+        scores = scores + captured.bias.rows(slice(head, head + 1), row, slice(None))[0, 0].float()
     visible = chosen.visible(row)[0]
     weights = chosen.weights(slice(head, head + 1), row)[0, 0]
     return QueryKey(

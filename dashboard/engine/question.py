@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,17 +11,29 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from dashboard.engine.attention import placed
 from dashboard.engine.capture import keeping_contexts
 from dashboard.engine.devices import stop_before_memory_ends
 from dashboard.engine.errors import Unsupported
+from dashboard.engine.hiding import hiding
+from dashboard.engine.loading import LoadedModel
 from dashboard.engine.passes import ReadGradient, attention_gradients, forward, run_layers
 from dashboard.engine.progress import Progress
 from dashboard.engine.tasks import Choice
 from dashboard.engine.tracing import Trace
+from dashboard.engine.vision import embedded
 
 _FORWARD_SHARE = 1 / 3
 """The way back takes about twice as long as the way there."""
+
+
+def check_takes_embeddings(model: LoadedModel) -> None:
+    """Nothing, if the model can be given embeddings instead of what they stand for.
+
+    Raises:
+        Unsupported: It cannot.
+    """
+    if model.vision is None and "inputs_embeds" not in model.accepted:
+        raise Unsupported(f"{model.title} does not take embeddings as input.", "Choose leave-one-out instead.")
 
 
 @dataclass(frozen=True)
@@ -101,17 +114,18 @@ class Question:
         self,
         embeddings: Float[Tensor, "batch token hidden"],
         on_layer: Callable[[int], None] | None = None,
+        keep: Bool[Tensor, "batch token"] | None = None,
     ) -> Float[Tensor, "batch choice"]:
         """Logits when the model reads these embeddings instead of the tokens' own; gradients flow if enabled.
+
+        Tokens that are not kept are hidden from attention.
 
         Raises:
             Unsupported: The model takes no embeddings.
         """
-        model = self.trace.model
-        if "inputs_embeds" not in model.accepted:
-            raise Unsupported(f"{model.title} does not take embeddings as input.", "Choose leave-one-out instead.")
+        check_takes_embeddings(self.trace.model)
         inputs = {name: tensor for name, tensor in self.trace.encoded.inputs.items() if name != "input_ids"}
-        keep = torch.ones(embeddings.shape[:2], dtype=torch.bool)
+        keep = torch.ones(embeddings.shape[:2], dtype=torch.bool) if keep is None else keep
         return self._run({**inputs, "inputs_embeds": embeddings}, keep, on_layer)
 
     def _run(
@@ -124,20 +138,31 @@ class Question:
         mask = keep.to(model.device).long()
         batch = len(mask)
         inputs = {name: tensor.expand(batch, *tensor.shape[1:]) for name, tensor in inputs.items()}
-        if "attention_mask" in model.accepted:
+        hidden: Any = nullcontext()
+        if "attention_mask" in model.accepted and not (model.vision is not None and model.captures):
             inputs["attention_mask"] = mask
+        elif not bool(keep.all()):
+            if not model.captures:
+                raise Unsupported(
+                    f"{model.title} takes no attention mask, so nothing can be hidden from its attention.",
+                    "Choose a method or removal that replaces, or one without removals.",
+                )
+            hidden = hiding(mask.bool())
         if "position_ids" in model.accepted and model.verification.causal:
             # Some models count positions from the mask, which would shift the tokens after a hidden one.
             inputs["position_ids"] = torch.arange(self.n_tokens, device=model.device).expand(batch, -1)
-        with model.running():
+        with model.running(), hidden:
             return self.trace.readout(forward(model, inputs, on_layer=on_layer), mask)
 
     def embeddings(self) -> Float[Tensor, "token hidden"]:
-        """The input embeddings that the model reads, before positions are added."""
-        inputs = self.trace.encoded.inputs
+        """The input embeddings that the model reads: of a text before positions are added, of an image after."""
+        inputs, model = self.trace.encoded.inputs, self.trace.model
         if "inputs_embeds" in inputs:
             return inputs["inputs_embeds"][0]
-        found: Tensor = self.trace.model.network.get_input_embeddings()(inputs["input_ids"])[0].detach()
+        if model.vision is not None:
+            with model.running(), torch.no_grad():
+                return embedded(model.network, model.vision.embedder, inputs["pixel_values"])[0]
+        found: Tensor = model.network.get_input_embeddings()(inputs["input_ids"])[0].detach()
         return found
 
     def embedding_gradient(
@@ -151,7 +176,7 @@ class Question:
         model = self.trace.model
 
         def report(n_done: int) -> None:
-            progress("One pass there and back", _FORWARD_SHARE * n_done / model.facts.n_layers)
+            progress("One pass there and back", _FORWARD_SHARE * n_done / model.n_calls)
 
         with model.running(), torch.enable_grad(), stop_before_memory_ends(model.network):
             embeddings = self.embeddings()[None].clone().requires_grad_(True)
@@ -159,8 +184,8 @@ class Question:
             (gradient,) = torch.autograd.grad(objective, embeddings)
         return embeddings[0].detach().float(), gradient[0].float()
 
-    def context_gradients(self, progress: Progress) -> tuple[ContextGradient | None, ...]:
-        """For each layer, what its heads put out and the gradient of the objective there. One pass there and back.
+    def context_gradients(self, progress: Progress) -> dict[str, tuple[ContextGradient | None, ...]]:
+        """For each site and layer, what its heads put out and the objective's gradient there. One pass there and back.
 
         None for layers without softmax attention. Gradients of the attention weights follow: ∂s/∂A[h, q, k] is the
         product of the context's gradient at q with the value at k.
@@ -177,7 +202,7 @@ class Question:
             )
 
         def there(n_done: int) -> None:
-            progress("One pass there and back", _FORWARD_SHARE * n_done / model.facts.n_layers)
+            progress("One pass there and back", _FORWARD_SHARE * n_done / model.n_calls)
 
         def back(n_done: int) -> None:
             progress("One pass there and back", _FORWARD_SHARE + (1 - _FORWARD_SHARE) * n_done / len(contexts))
@@ -201,7 +226,7 @@ class Question:
             )
             for context, gradient in zip(contexts, gradients, strict=True)
         ]
-        return placed(found, [context.layer_index for context in contexts], model.facts.n_layers)
+        return model.verification.layout.arrange(found)
 
     def attention_gradients(self) -> tuple[ReadGradient, ...]:
         """For models that are read by eager: each layer's weights and the objective's gradient there."""
@@ -218,11 +243,12 @@ class Question:
         in proportion to the length of the objective's gradient at each query's context (at its row of weights, for
         models that are read by eager). Methods that follow attention back through the layers start from here.
         """
+        assert self.trace.stack  # of one stack of layers; else the trace says so
         position = self.trace.prediction.position
         if position is not None:
             return np.eye(self.n_tokens, dtype=np.float32)[position]
         if self.trace.model.captures:
-            last = [context for context in self.context_gradients(progress) if context is not None][-1]
+            last = [context for context in self.context_gradients(progress)["self"] if context is not None][-1]
             lengths = last.gradient.flatten(1).norm(dim=-1)
         else:
             lengths = self.attention_gradients()[-1].gradient.transpose(0, 1).flatten(1).norm(dim=-1)
@@ -238,14 +264,11 @@ class Question:
             Unsupported: The model takes no embeddings.
         """
         trace, model = self.trace, self.trace.model
-        if "inputs_embeds" not in model.accepted:
-            raise Unsupported(f"{model.title} does not take embeddings as input.", "Choose another model.")
+        check_takes_embeddings(model)
         inputs: dict[str, Any] = {name: t for name, t in trace.encoded.inputs.items() if name != "input_ids"}
         inputs["inputs_embeds"] = embeddings[None].to(model.network.dtype)
         with model.running():
             ran = run_layers(model, inputs, lambda n_done: None)
             logits = trace.readout(ran.outputs, torch.ones(1, self.n_tokens, device=model.device).long())[0].clone()
-        there = replace(
-            trace, encoded=replace(trace.encoded, inputs=inputs), layers={"self": ran.layers}, logits=logits
-        )
+        there = replace(trace, encoded=replace(trace.encoded, inputs=inputs), layers=ran.layers, logits=logits)
         return replace(self, trace=there)

@@ -24,10 +24,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from dashboard.engine.errors import Unsupported
-from dashboard.engine.relevance_steps import Account, half, identity_rule, patched_modules, softmax
+from dashboard.engine.relevance_steps import Account, half, identity_rule, no_rule, patched_modules, softmax
 
 # Operations that hand on what they get by their own gradient: linear in what depends on the input.
 _LINEAR = {
@@ -52,12 +52,21 @@ _LINEAR = {
 # Those with act(0) = 0, so that x · (y/x) is the whole of y.
 _ELEMENTWISE = {"silu", "gelu", "relu", "tanh", "leaky_relu", "relu6", "hardswish", "mish", "elu", "selu"}
 _PRODUCTS = {"mul", "multiply", "rmul", "matmul", "rmatmul", "bmm"}
+# Without a rule, but often in a head that is not what is explained (SigLIP's pooling): refused where it is.
+_ASIDE = {"multi_head_attention_forward"}
 _SUMS = {"add": 1, "radd": 1, "iadd": 1, "sub": -1, "isub": -1}
 
 
 def moving(thing: Any) -> bool:
     """True where a tensor depends on the input that is explained."""
     return any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in tree_leaves(thing))
+
+
+def _product(one: Tensor, other: Tensor) -> Tensor:
+    """Their matrix product; where both depend on the input, each gets half."""
+    if moving(one) and moving(other):
+        one, other = half(one), half(other)
+    return torch.matmul(one, other)
 
 
 @dataclass
@@ -108,6 +117,8 @@ class RelevanceRules(TorchFunctionMode):
         result = func(*args, **kwargs)
         if name in _LINEAR or not moving(result):
             return result
+        if name in _ASIDE:
+            return tree_map_only(Tensor, lambda tensor: no_rule(tensor, self._unknown(name)), result)
         raise self._unknown(name)
 
     def _unknown(self, name: str) -> Unsupported:
@@ -179,15 +190,19 @@ class RelevanceRules(TorchFunctionMode):
         if enable_gqa:
             group = query.shape[1] // key.shape[1]
             key, value = key.repeat_interleave(group, 1), value.repeat_interleave(group, 1)
-        scores = torch.matmul(half(query).float(), half(key).float().transpose(2, 3))
+        scores = _product(query.float(), key.float().transpose(2, 3))
         scores = scores * (query.shape[-1] ** -0.5 if scale is None else scale)  # [batch, head, query, key]
         if is_causal:
             ahead = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
             scores = scores.masked_fill(ahead, torch.finfo(scores.dtype).min)
         elif attn_mask is not None:
             scores = scores + attn_mask.float()
-        weights = softmax(scores, scores.detach().softmax(-1), self.account)
-        return torch.matmul(half(weights), half(value).float()).to(query.dtype)
+            if moving(scores) and attn_mask.shape[1] > 1:  # numbers for each head (T5, BEiT), not only what is hidden
+                self.account.keep(scores, attn_mask.float())
+        weights = scores.softmax(-1)
+        if moving(scores):
+            weights = softmax(scores, weights.detach(), self.account)
+        return _product(weights, value.float()).to(query.dtype)
 
 
 @contextmanager

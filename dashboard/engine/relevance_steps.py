@@ -96,6 +96,23 @@ class _Softmax(torch.autograd.Function):
         return handed.to(ctx.dtype), None, None
 
 
+class _NoRule(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, error: Exception) -> Tensor:
+        ctx.error = error
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        raise ctx.error
+
+
+def no_rule(x: Tensor, error: Exception) -> Tensor:
+    """The same, raising this on the way back, if that leads here."""
+    found: Tensor = _NoRule.apply(x, error) if x.requires_grad else x
+    return found
+
+
 def half(x: Tensor) -> Tensor:
     """The same, handing on half of what it gets (uniform rule for a product of two)."""
     found: Tensor = _Half.apply(x)

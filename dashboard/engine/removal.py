@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from dashboard.engine.errors import InvalidInput, Unsupported
+from dashboard.engine.images import area_of
 from dashboard.engine.passes import forward
 from dashboard.engine.prefix import can_reuse, first_hidden, logits_from
 from dashboard.engine.progress import Progress, silent
@@ -20,6 +21,7 @@ _TOKENS_AT_ONCE = {"cpu": 512, "cuda": 4096}
 _LARGEST_BATCH = {"cpu": 32, "cuda": 64}
 # A run that starts late still reads the keys of all tokens, once a row.
 _KEYS_AT_ONCE = 16
+_SAME = 1e-3
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class RemovalFacts:
 
 REMOVALS: dict[str, RemovalFacts] = {
     "mask": RemovalFacts("hidden from attention", "No token can attend to it, in any layer. Positions stay."),
-    "replace": RemovalFacts("replaced", "The mask token, or the padding token, stands in its place."),
+    "replace": RemovalFacts(
+        "replaced", "The mask token, or the padding token, stands in its place; in an image's patch the mean colour."
+    ),
     "delete": RemovalFacts("deleted", "The text is shorter; the tokens after it move up."),
 }
 
@@ -105,8 +109,10 @@ def _run(question: Question, keep: Bool[Tensor, "batch token"], removal: str) ->
     if removal == "mask":
         return question.value(question.logits(keep))
     trace, model = question.trace, question.trace.model
-    if "input_ids" not in trace.encoded.inputs:
+    if "inputs_embeds" in trace.encoded.inputs:
         raise Unsupported("These embeddings belong to no token.", "Hide tokens from attention instead.")
+    if model.vision is not None:
+        return _repainted(question, keep)
     kept = keep.to(model.device)
     whole = {name: t.expand(len(kept), -1) for name, t in trace.encoded.inputs.items()}
     with model.running():
@@ -115,7 +121,10 @@ def _run(question: Question, keep: Bool[Tensor, "batch token"], removal: str) ->
             readout = trace.readout
         else:
             length = int(kept[0].sum())
-            inputs = {name: t[kept].reshape(len(kept), length) for name, t in whole.items()}
+            inputs = {
+                name: t if name.startswith("decoder_") else t[kept].reshape(len(kept), length)
+                for name, t in whole.items()
+            }
             position = trace.prediction.position
             readout = trace.readout
             if position is not None:
@@ -127,6 +136,46 @@ def _run(question: Question, keep: Bool[Tensor, "batch token"], removal: str) ->
                 readout = model.task.readout(trace.given, places[0], None)
         mask = torch.ones_like(inputs["input_ids"])
         return question.value(readout(forward(model, inputs), mask))
+
+
+def _repainted(question: Question, keep: Bool[Tensor, "batch token"]) -> Float[Tensor, "batch"]:
+    """The value when the removed patches have the mean colour."""
+    trace, model, shown = question.trace, question.trace.model, question.trace.picture
+    assert shown is not None  # of a model
+    assert model.vision is not None  # that sees
+    if not bool(keep[:, [token.special for token in trace.tokens]].all()):
+        raise InvalidInput("Only patches of an image can be replaced.", "Keep [CLS] and registers.")
+    pixels = trace.encoded.inputs["pixel_values"]
+    first = shown.n_before
+    gone = ~keep[:, first : first + shown.rows * shown.columns].reshape(-1, shown.rows, shown.columns)
+    area = area_of(gone.to(model.device), model.vision.grid, *pixels.shape[-2:])
+    inputs = {"pixel_values": torch.where(area, pixels.new_tensor(model.vision.grey), pixels)}
+    with model.running():
+        return question.value(trace.readout(forward(model, inputs), torch.ones_like(keep).long().to(model.device)))
+
+
+@torch.no_grad()
+def notes_on_hiding(question: Question) -> tuple[str, ...]:
+    """What must be said where a token that is hidden from attention still counts: where the head reads all patches.
+
+    Found by changing a hidden patch; two runs.
+    """
+    model = question.trace.model
+    patches = np.flatnonzero(~question.protected)
+    if model.vision is None or not len(patches):
+        return ()
+    keep = torch.ones(1, question.n_tokens, dtype=torch.bool)
+    keep[0, patches[0]] = False
+    embeddings = question.embeddings()[None]
+    changed = embeddings.clone()
+    changed[0, patches[0]] = -changed[0, patches[0]]
+    one, other = (question.from_embeddings(read, keep=keep) for read in (embeddings, changed))
+    if float((one - other).abs().max()) <= _SAME * float(one.abs().max()):
+        return ()
+    return (
+        f"The head of {model.title} reads the patches themselves, not only what attention brings to one place, so a "
+        "hidden patch still adds its own state.",
+    )
 
 
 def stand_in(question: Question) -> int:

@@ -1,6 +1,7 @@
 """Environment variables that the dashboard reads; all are optional."""
 
 import os
+import re
 
 from dashboard.engine.errors import InvalidInput
 
@@ -22,7 +23,11 @@ DOWNLOADS_VARIABLE = "ATTENTION_DASHBOARD_DOWNLOADS"
 MODELS_VARIABLE = "ATTENTION_DASHBOARD_MODELS"
 """How many models stay in memory; the least recently used one goes first."""
 
+MEMORY_VARIABLE = "ATTENTION_DASHBOARD_MEMORY"
+"""How much memory this process may use on a device, such as 16GB; all that is free by default."""
+
 _MAX_MODELS = 2
+_UNITS = {"gb": 10**9, "mb": 10**6}
 
 
 def max_models() -> int:
@@ -35,6 +40,23 @@ def max_models() -> int:
     if not (said.isascii() and said.isdigit() and int(said) > 0):
         raise InvalidInput(f"{MODELS_VARIABLE} is “{said}”, not a number of models.", "Set it to 1 or more.")
     return int(said)
+
+
+def max_memory() -> int | None:
+    """Bytes that this process may use on a device; None where nobody limits it.
+
+    Raises:
+        InvalidInput: The setting is not an amount of memory.
+    """
+    said = (os.environ.get(MEMORY_VARIABLE) or "").strip()
+    if not said:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(gb|mb)", said, re.ASCII | re.IGNORECASE)
+    if found is None or float(found[1]) == 0:
+        raise InvalidInput(
+            f"{MEMORY_VARIABLE} is “{said}”, not an amount of memory.", "Write for example 16GB or 800MB."
+        )
+    return int(float(found[1]) * _UNITS[found[2].lower()])
 
 
 def downloads() -> bool:

@@ -56,33 +56,36 @@ class Similarity:
         return np.sqrt(1 - self.values)
 
 
-def head_similarity(trace: Trace, heads: Sequence[Head] | None = None, progress: Progress = silent) -> Similarity:
+def head_similarity(
+    trace: Trace, heads: Sequence[Head] | None = None, progress: Progress = silent, *, site: str | None = None
+) -> Similarity:
     """1 − the mean over queries of the Jensen–Shannon divergence (base 2), for all pairs of heads.
 
     What a row lacks to 1 (an attention sink outside the text) counts as one more key.
 
     Args:
-        trace: With a "self" site.
+        trace: Whose heads.
         heads: Which heads; all, by default.
         progress: Told after each block of queries; may raise Cancelled.
+        site: Which attention; the one that is shown first, by default.
 
     Raises:
         InvalidInput: No heads, or one that does not exist.
 
     Source: Lin 1991; for attention heads Clark et al. 2019, section 6.
     """
-    layers = trace.layers["self"]
+    layers = trace.layers[trace.site(site).name]
     if heads is None:
         heads = [(i, head) for i, layer in enumerate(layers) if layer is not None for head in range(layer.n_heads)]
     if not heads:
         raise InvalidInput("There are no heads to compare.", "Choose at least one head.")
     by_layer: dict[int, list[int]] = {}
     for layer, head in heads:
-        trace.layer(layer, head)
+        trace.layer(layer, head, site)
         by_layer.setdefault(layer, []).append(head)
     grouped = [(layer, head) for layer, chosen in by_layer.items() for head in chosen]
-    present = [(trace.layer(layer), chosen) for layer, chosen in by_layer.items()]
-    n_tokens = len(trace.tokens)
+    present = [(trace.layer(layer, None, site), chosen) for layer, chosen in by_layer.items()]
+    n_tokens = present[0][0].n_queries
     step = _step([layer for layer, _ in present], n_tokens, len(heads))
     n_queries = len(range(step // 2, n_tokens, step))
     total, n_done = np.zeros((len(heads), len(heads))), 0
@@ -100,15 +103,15 @@ def head_similarity(trace: Trace, heads: Sequence[Head] | None = None, progress:
     return Similarity(wanted, values[np.ix_(order, order)], n_queries, n_tokens)
 
 
-def pair_similarity(trace: Trace, a: Head, b: Head) -> Float[np.ndarray, "query"]:
+def pair_similarity(trace: Trace, a: Head, b: Head, *, site: str | None = None) -> Float[np.ndarray, "query"]:
     """1 − Jensen–Shannon divergence (base 2) of two heads' rows, for every query; see head_similarity."""
-    first, second = trace.layer(*a), trace.layer(*b)
+    first, second = trace.layer(*a, site), trace.layer(*b, site)
     pairs = [(first, [a[1]]), (second, [b[1]])]
-    blocks = _rows_of_heads(pairs, len(trace.tokens), 1)
+    blocks = _rows_of_heads(pairs, first.n_queries, 1)
     return np.array([1 - _divergences(rows)[0, 1] for block in blocks for rows in block])
 
 
-def row_correlation(trace: Trace, a: Head, b: Head, query: int) -> float:
+def row_correlation(trace: Trace, a: Head, b: Head, query: int, *, site: str | None = None) -> float:
     """Spearman's rank correlation of two heads' weights in one row, over the keys that the query may see.
 
     NaN where it is not defined: fewer than two visible keys, or a row of equal weights.
@@ -116,32 +119,32 @@ def row_correlation(trace: Trace, a: Head, b: Head, query: int) -> float:
     Raises:
         InvalidInput: There is no such head or query.
     """
-    layer = trace.layer(*a)
-    trace.layer(*b)
+    layer = trace.layer(*a, site)
+    trace.layer(*b, site)
     if not 0 <= query < layer.n_queries:
         raise InvalidInput(f"There is no token {query}.", f"Tokens are numbered 0 to {layer.n_queries - 1}.")
     rows = slice(query, query + 1)
     visible = layer.visible(rows)[0].cpu().numpy()
-    first, second = (trace.attention(*head, rows=rows)[0][visible] for head in (a, b))
+    first, second = (trace.attention(*head, rows=rows, site=site)[0][visible] for head in (a, b))
     if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return math.nan
     return float(stats.spearmanr(first, second).statistic)
 
 
-def _step(layers: Sequence[Layer], n_tokens: int, n_heads: int) -> int:
+def _step(layers: Sequence[Layer], n_queries: int, n_heads: int) -> int:
     """Every how manieth query is compared, so that the sum stays below MAX_TERMS."""
     ahead = any(bool(layer.visible(slice(0, 1))[0, -1]) for layer in layers)
-    n_visible = n_tokens * n_tokens / (1 if ahead else 2)
+    n_visible = n_queries * layers[0].n_keys / (1 if ahead else 2)
     return max(1, math.ceil(n_heads * n_heads / 2 * n_visible / MAX_TERMS))
 
 
 def _rows_of_heads(
-    layers: Sequence[tuple[Layer, list[int]]], n_tokens: int, step: int
+    layers: Sequence[tuple[Layer, list[int]]], n_queries: int, step: int
 ) -> Iterator[list[Float[np.ndarray, "head key"]]]:
     """In blocks, for every step-th query: the rows of all chosen heads, cut to the keys that some layer may see."""
     n_heads = sum(len(heads) for _, heads in layers)
-    queries = range(step // 2, n_tokens, step)
-    for block in row_blocks(len(queries), n_heads * n_tokens):
+    queries = range(step // 2, n_queries, step)
+    for block in row_blocks(len(queries), n_heads * layers[0][0].n_keys):
         rows = slice(queries[block.start], queries[block.stop - 1] + 1, step)
         weights = torch.cat([_chosen(layer, heads, rows) for layer, heads in layers])  # [head, row, key]
         lacking = (1 - weights.sum(-1, keepdim=True)).clamp_min(0)  # rounding only, where there is no sink

@@ -117,7 +117,7 @@ def title_of(source: str) -> str:
 
 
 def fetch(name: str, progress: Progress | None = None) -> Path:
-    """The folder of a catalogue model, downloaded and unpacked if it is not here yet.
+    """The folder of a catalogue model: in this repository, or downloaded and unpacked if it is not here yet.
 
     It holds config.json, safetensors weights and the tokenizer. Several processes may ask at once: one brings
     the model, the others wait for it.
@@ -125,11 +125,13 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     Raises:
         ModelNotFound: The catalogue has no such name.
         DownloadFailed: It could not be brought, or was not what the catalogue expects.
-        BrokenModel: Its weights could not be unpacked.
+        BrokenModel: Its weights could not be unpacked, or are damaged.
         Cancelled: `progress` said so; nothing is left behind.
     """
     row, report = _row(name), progress or silent
     home = _home(row)
+    if row.folder:
+        return folder.check(home)
     if home.is_dir() and _is_sound(home):
         return home
     try:
@@ -215,7 +217,7 @@ def _only_one(row: CatalogModel, progress: Progress) -> Iterator[None]:
 
 def _home(row: CatalogModel) -> Path:
     """The hash in the name makes a changed catalogue row a new model, without asking what is there."""
-    return cache_dir() / f"{row.name}-{row.sha256[:12]}"
+    return row.home or cache_dir() / f"{row.name}-{row.sha256[:12]}"
 
 
 def _is_sound(home: Path) -> bool:

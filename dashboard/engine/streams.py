@@ -21,7 +21,7 @@ ROWS_AT_ONCE = 64
 
 @dataclass(frozen=True, eq=False)
 class AroundAttention:
-    """One layer: the stream that its block was given, and what its output projection put out."""
+    """One layer: the stream that its block was given, and what its output projection put out, scaled where it is."""
 
     given: Float[Tensor, "token hidden"]
     added: Float[Tensor, "token hidden"]
@@ -37,13 +37,13 @@ def keeping_streams(wired: Wiring) -> Iterator[list[AroundAttention]]:
         given.append(next(tensors((args, kwargs)))[0].detach().clone())
 
     def add(module: Any, args: tuple[Any, ...], output: Tensor) -> None:
-        kept.append(AroundAttention(given.pop(), output[0].detach().clone()))
+        kept.append(AroundAttention(given.pop(), wires[module].scaled(output[0].detach()).clone()))
 
     blocks = {layer.block for layer in wired.present}
-    projections = {layer.projection for layer in wired.present if layer.projection is not None}
+    wires = {layer.projection: layer for layer in wired.present if layer.projection is not None}
     hooks = [
         *(block.register_forward_pre_hook(enter, with_kwargs=True) for block in blocks),
-        *(projection.register_forward_hook(add) for projection in projections),
+        *(projection.register_forward_hook(add) for projection in wires),
     ]
     try:
         yield kept
@@ -54,7 +54,7 @@ def keeping_streams(wired: Wiring) -> Iterator[list[AroundAttention]]:
 
 def rebuilt_layers(trace: Trace) -> list[RebuiltLayer]:
     """The trace's captured layers from the bottom to the top, as `Wiring.present` has them."""
-    return [layer for layer in trace.layers["self"] if isinstance(layer, RebuiltLayer)]
+    return [layer for layer in trace.stack if isinstance(layer, RebuiltLayer)]
 
 
 @dataclass(frozen=True, eq=False)

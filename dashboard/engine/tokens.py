@@ -64,10 +64,20 @@ def _byte_of_symbol() -> dict[str, int]:
     return table
 
 
-def _piece_bytes(piece: str, byte_level: bool) -> bytes:
-    """The text that one vocabulary piece stands for, as UTF-8; a "▁" is a leading space (SentencePiece)."""
-    if byte_level:
-        table = _byte_of_symbol()
+@cache
+def _byte_of_code() -> dict[str, int]:
+    """Each byte as the character of that number (ByT5)."""
+    return {chr(byte): byte for byte in range(256)}
+
+
+def _piece_bytes(piece: str, table: dict[str, int] | None) -> bytes:
+    """The text that one vocabulary piece stands for, as UTF-8; a "▁" is a leading space (SentencePiece).
+
+    Args:
+        piece: As the tokenizer has it.
+        table: The byte of each character, where characters stand for bytes.
+    """
+    if table is not None:
         if all(symbol in table for symbol in piece):
             return bytes(table[symbol] for symbol in piece)
         return piece.encode()
@@ -76,9 +86,18 @@ def _piece_bytes(piece: str, byte_level: bool) -> bytes:
     return piece.replace("▁", " ").encode()
 
 
-def _is_byte_level(tokenizer: Any) -> bool:
+def _byte_table(tokenizer: Any) -> dict[str, int] | None:
+    """The byte of each character of a piece, for tokenizers whose characters stand for bytes."""
+    if not tokenizer.is_fast:
+        return _byte_of_code() if tokenizer.tokenize("é") == ["Ã", "©"] else None
     decoder = tokenizer.backend_tokenizer.decoder
-    return decoder is not None and b"ByteLevel" in decoder.__getstate__()
+    return _byte_of_symbol() if decoder is not None and b"ByteLevel" in decoder.__getstate__() else None
+
+
+def decoded_pieces(tokenizer: Any, pieces: Sequence[str]) -> list[tuple[str, Part]]:
+    """Text and part of each piece that a tokenizer cut a text into; pieces that share a character get it whole."""
+    table = _byte_table(tokenizer)
+    return _decode([_piece_bytes(piece, table) for piece in pieces])
 
 
 def _decode(pieces: Sequence[bytes]) -> list[tuple[str, Part]]:
@@ -153,10 +172,12 @@ def _encoded_pieces(tokenizer: Any, ids: Sequence[int]) -> tuple[list[bytes], li
     """What each token stands for, as UTF-8, and whether it is special."""
     control = special_ids(tokenizer)
     special = [token in control for token in ids]
-    byte_level = _is_byte_level(tokenizer)
-    pieces = tokenizer.convert_ids_to_tokens(list(ids))
+    table = _byte_table(tokenizer)
+    # Some models have more entries than their tokenizer has names for: those are shown by their number.
+    found = tokenizer.convert_ids_to_tokens(list(ids))
+    pieces = [f"<{token}>" if piece is None else piece for token, piece in zip(ids, found, strict=True)]
     encoded = [
-        piece.encode() if is_special else _piece_bytes(piece, byte_level)
+        piece.encode() if is_special else _piece_bytes(piece, table)
         for piece, is_special in zip(pieces, special, strict=True)
     ]
     return encoded, special
@@ -172,7 +193,7 @@ def read_tokens(
     """Readable tokens of an encoded text.
 
     Args:
-        tokenizer: A transformers tokenizer (fast).
+        tokenizer: Of transformers.
         text: What was encoded.
         ids: Vocabulary indices.
         offsets: First and one past the last character of each token.

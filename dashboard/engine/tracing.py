@@ -1,31 +1,26 @@
 """One input through one model: tokens, prediction, and any attention weight of any head."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from dashboard.engine.attention import Layer
 from dashboard.engine.devices import memory_messages
-from dashboard.engine.encoding import Encoded, encode
+from dashboard.engine.encoding import Encoded
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.head_scores import HEAD_SCORES, compute_head_scores
 from dashboard.engine.heat_maps import HeadReduction, HeatMap, Hidden, Pooling, heat_map, thumbnails
+from dashboard.engine.images import Picture
 from dashboard.engine.loading import LoadedModel
-from dashboard.engine.passes import run_layers
-from dashboard.engine.preflight import check_view, guarded
+from dashboard.engine.preflight import check_view
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.sites import Site, reading_head, self_attention
-from dashboard.engine.tasks import Choice, Input, Prediction, Readout, make_choice, predict
+from dashboard.engine.sites import Site, reading_head
+from dashboard.engine.tasks import Choice, Input, Prediction, Readout, make_choice
 from dashboard.engine.tokens import Token
-
-OUTPUT_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
-"""How far rebuilt weights times values may be from the kernel's own output; see attention.output_error."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +29,7 @@ class Trace:
 
     Attributes:
         text: What was put in; the two texts of a pair are joined by a line break, a continuation follows its prompt.
-        tokens: The input's tokens.
+        tokens: The input's tokens: of the source, where a target is written; the patches of an image.
         prediction: What the model says.
         sites: Where there is attention to look at.
         seconds: How long the forward pass took.
@@ -54,21 +49,48 @@ class Trace:
     encoded: Encoded = field(repr=False)
     readout: Readout = field(repr=False)
     logits: Float[Tensor, "choice"] = field(repr=False)
-    layers: dict[str, tuple[Layer | None, ...]] = field(repr=False)
+    layers: Mapping[str, tuple[Layer | None, ...]] = field(repr=False)
 
     @property
     def key(self) -> tuple[Any, ...]:
         """Names the model and the input exactly, to key results by.
 
-        The model's serial number, what was given, what was appended, and `at` in the fourth place if one was asked for.
+        The model's serial number, what was given, what was appended, and, where there are such, the place that was
+        asked for and the target.
         """
         encoded = self.encoded
-        return (self.model.serial, encoded.given, encoded.continued, *(() if encoded.at is None else (encoded.at,)))
+        at = () if encoded.at is None else (encoded.at,)
+        target = () if encoded.target is None else (("target", encoded.target.given),)
+        return (self.model.serial, encoded.given, encoded.continued, *at, *target)
 
     @property
     def given(self) -> Input:
         """What the model's task may know of the input."""
-        return Input(self.text, self.tokens, self.encoded.at, self.model.tokenizer, self.model.network.config)
+        return self.encoded.seen_by_task(self.model, self.tokens)
+
+    @property
+    def picture(self) -> Picture | None:
+        """The image as the model sees it, where it sees one."""
+        return self.encoded.picture
+
+    @property
+    def bands(self) -> tuple[tuple[int, int, str], ...]:
+        """First token of each message of a chat, one past its last, and who says it; empty for other inputs."""
+        return self.encoded.bands
+
+    @property
+    def stack(self) -> tuple[Layer | None, ...]:
+        """The layers of a model that has one stack of them, through which the input becomes the prediction.
+
+        Raises:
+            Unsupported: It has an encoder and a decoder.
+        """
+        if "self" not in self.layers:
+            raise Unsupported(
+                f"{self.model.title} has an encoder and a decoder; this follows attention through one stack of layers.",
+                "Choose a method that runs the model, such as leave-one-out, or one that follows gradients.",
+            )
+        return self.layers["self"]
 
     @property
     def nbytes(self) -> int:
@@ -76,13 +98,16 @@ class Trace:
         return sum(layer.nbytes for layers in self.layers.values() for layer in layers if layer is not None)
 
     def choice(self, target: int | None = None) -> Choice:
-        """The most probable choice, or any other by its `id`.
+        """The choice that is explained, or any other by its `id`.
+
+        It is the most probable one; where a target is written, the token that is written at `prediction.step`.
 
         Raises:
             InvalidInput: The model has no such choice, or not on this input.
         """
         if target is None:
-            return self.prediction.choices[0]
+            written, step = self.prediction.written, self.prediction.step
+            return self.prediction.choices[0] if step is None else written[step]
         if not 0 <= target < len(self.logits):
             raise InvalidInput(
                 f"The model has no choice number {target}.", f"It has {len(self.logits):,}, counted from 0."
@@ -90,29 +115,28 @@ class Trace:
         self.model.task.check_choice(self.given, target)
         return make_choice(self.model.task, self.logits, target, self.given)
 
-    def site(self, name: str = "self") -> Site:
-        """The site of that name.
+    def site(self, name: str | None = None) -> Site:
+        """The site of that name; without a name, the one that is shown first.
 
         Raises:
             InvalidInput: The trace has no such site.
         """
         for site in self.sites:
-            if site.name == name:
+            if name in (None, site.name):
                 return site
         raise InvalidInput(
             f"There is no “{name}” attention in this trace.",
             f"Choose one of: {', '.join(site.name for site in self.sites)}.",
         )
 
-    def layer(self, layer: int, head: int | None = None, site: str = "self") -> Layer:
+    def layer(self, layer: int, head: int | None = None, site: str | None = None) -> Layer:
         """One layer's attention, after checking that layer and head exist.
 
         Raises:
             InvalidInput: They do not.
             Unsupported: The layer mixes tokens without softmax attention.
         """
-        self.site(site)
-        layers = self.layers[site]
+        layers = self.layers[self.site(site).name]
         if not 0 <= layer < len(layers):
             raise InvalidInput(
                 f"There is no layer {layer}.", f"Layers are numbered 0 to {len(layers) - 1} in this model."
@@ -127,7 +151,7 @@ class Trace:
         return chosen
 
     def attention(
-        self, layer: int, head: int | None = None, *, rows: slice = slice(None), site: str = "self"
+        self, layer: int, head: int | None = None, *, rows: slice = slice(None), site: str | None = None
     ) -> Float[np.ndarray, "*head query key"]:
         """Exact weights of one head, or of all heads of the layer; each row sums to 1 (less where there is a sink).
 
@@ -141,6 +165,7 @@ class Trace:
         rows = slice(*rows.indices(chosen.n_queries))
         if rows.step != 1 or rows.start >= rows.stop:
             raise InvalidInput(f"The rows {rows.start}:{rows.stop}:{rows.step} are not a run of queries.", "Name some.")
+        check_view(self, "weights", site=site, n_heads=head if head is None else 1, n_rows=rows.stop - rows.start)
         if head is None:
             return chosen.weights(slice(None), rows).cpu().numpy()
         return chosen.weights(slice(head, head + 1), rows)[0].cpu().numpy()
@@ -150,7 +175,7 @@ class Trace:
         layer: int,
         head: int,
         *,
-        site: str = "self",
+        site: str | None = None,
         over: HeadReduction = "head",
         hide: Hidden = "nothing",
         words: bool = False,
@@ -161,6 +186,8 @@ class Trace:
         """One head's attention for the screen; see heat_maps.heat_map."""
         where = self.site(site)
         chosen = self.layer(layer, head, site)
+        n_rows = None if window is None else window[1] - window[0]
+        check_view(self, "heat map", max_pixels=max_pixels, site=site, n_rows=n_rows)
         with memory_messages(f"drawing layer {layer}", chosen.device):
             return heat_map(
                 chosen,
@@ -176,23 +203,23 @@ class Trace:
             )
 
     def thumbnails(
-        self, max_pixels: int = 64, site: str = "self", pooling: Pooling = "max"
+        self, max_pixels: int = 64, site: str | None = None, pooling: Pooling = "max"
     ) -> UInt8[np.ndarray, "layer head query_pixel key_pixel"]:
         """Every head's pattern, small; see heat_maps.thumbnails."""
-        self.site(site)
-        check_view(self, "thumbnails", max_pixels=max_pixels, site=site)
+        name = self.site(site).name
+        check_view(self, "thumbnails", max_pixels=max_pixels, site=name)
         with memory_messages("drawing all heads", self.model.device):
-            return thumbnails(self.layers[site], max_pixels, pooling)
+            return thumbnails(self.layers[name], max_pixels, pooling)
 
-    def reading_head(self, query: int, site: str = "self") -> tuple[int, int]:
+    def reading_head(self, query: int, site: str | None = None) -> tuple[int, int]:
         """The layer and head that look hardest from this query at one other ordinary token.
 
         The first token and special tokens are left out: heads rest on them. It gives the page something to start with.
         """
         where = self.site(site)
-        return reading_head(self.layers[site], where.key_tokens, query)
+        return reading_head(self.layers[where.name], where, query)
 
-    def head_scores(self, name: str, site: str = "self") -> Float[np.ndarray, "layer head"]:
+    def head_scores(self, name: str, site: str | None = None) -> Float[np.ndarray, "layer head"]:
         """One score for every head.
 
         Raises:
@@ -201,7 +228,7 @@ class Trace:
         return self.all_head_scores([name], site)[name]
 
     def all_head_scores(
-        self, names: Sequence[str] | None = None, site: str = "self", progress: Progress = silent
+        self, names: Sequence[str] | None = None, site: str | None = None, progress: Progress = silent
     ) -> dict[str, Float[np.ndarray, "layer head"]]:
         """Several scores (all, by default) for every head, in one pass over the weights."""
         where = self.site(site)
@@ -209,73 +236,8 @@ class Trace:
         for name in names:
             if name not in HEAD_SCORES:
                 raise InvalidInput(f"There is no head score “{name}”.", f"Choose one of: {', '.join(HEAD_SCORES)}.")
+        check_view(self, "scores", site=site)
         with memory_messages("scoring the heads", self.model.device):
-            return compute_head_scores(self.layers[site], where.query_tokens, where.key_tokens, names, progress)
-
-
-def trace(
-    model: LoadedModel,
-    text: str | tuple[str, str],
-    progress: Progress = silent,
-    *,
-    continued: Sequence[int] = (),
-    at: int | None = None,
-) -> Trace:
-    """Runs the model once on the text and keeps what its attention depends on.
-
-    Args:
-        model: Whose network runs.
-        text: One text, or the two of a pair.
-        progress: Told how many layers are done.
-        continued: Tokens to append to the text (`Generation.ids`), so that the token after them is predicted.
-        at: Which token's label is explained, or which blank is filled in; by default the first label other than
-            "outside", the first blank.
-
-    Raises:
-        InvalidInput: A text is empty, too long, or lacks what the task needs (a mask token, a second text); the model
-            takes no pairs, does not continue texts, or predicts nothing at `at`.
-        Unsupported: The rebuilt attention does not reproduce this pass: nothing is drawn.
-        OutOfMemory: The device could not hold it.
-    """
-    encoded = encode(model, text, continued, at)
-    tokens = encoded.tokens(model.tokenizer)
-    given = Input(encoded.text, tokens, at, model.tokenizer, model.network.config)
-    model.task.check(given)
-
-    def report(n_done: int) -> None:
-        progress(f"Running {model.title} on {len(tokens):,} tokens", n_done / model.facts.n_layers)
-
-    with model.running(), torch.no_grad(), guarded(model, len(tokens)):
-        started = time.perf_counter()
-        ran = run_layers(model, encoded.inputs, report)
-        position = model.task.position(given, ran.outputs)
-        readout = model.task.readout(given, position, ran.outputs)
-        # A copy: a row of all positions' logits would keep them all.
-        logits = readout(ran.outputs, torch.ones_like(encoded.inputs["input_ids"]))[0].clone()
-        labels = model.task.labels(given, ran.outputs)
-        seconds = time.perf_counter() - started
-    layers, error = ran.layers, ran.output_error
-    if not bool(logits.isfinite().all()):
-        raise Unsupported(
-            f"{model.title} computed numbers that are not finite on this text (in {model.facts.dtype}).",
-            "Load it in float32, or check its weights.",
-        )
-    tolerance = OUTPUT_TOLERANCE.get(model.network.dtype, 1e-4)
-    if error is not None and not error <= tolerance:
-        raise Unsupported(
-            f"On this text the rebuilt attention of {model.title} misses the model's own output by {error:.1e}.",
-            "Nothing is drawn that is not what the model computes: try another text or model.",
-        )
-    return Trace(
-        text=encoded.text,
-        tokens=tokens,
-        prediction=predict(model.task, logits, position, given, labels),
-        sites=(self_attention(layers, tokens),),
-        seconds=seconds,
-        output_error=error,
-        model=model,
-        encoded=encoded,
-        readout=readout,
-        logits=logits,
-        layers={"self": layers},
-    )
+            return compute_head_scores(
+                self.layers[where.name], where.query_tokens, where.key_tokens, names, progress, in_order=where.in_order
+            )

@@ -5,27 +5,26 @@ for every layer and head; then attention is flattened, which must move the outpu
 shape that the model does not use cannot pass.
 """
 
-import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
 from dashboard.engine import capture
 from dashboard.engine.attention import ReadLayer, RebuiltLayer, largest
 from dashboard.engine.capture import Recorder, recording
-from dashboard.engine.tokens import special_ids
+from dashboard.engine.layout import SITES, Layout, numbered
+from dashboard.engine.probe import Probe
 from dashboard.engine.visibility import Visibility, unmasked
 
-PROBE_TOKENS = 24
-# A window that a probe can outgrow cheaply is tested too.
-LONGEST_PROBE = 300
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}
 """Largest accepted difference of one weight. Eager rounds scores to the model's format before the softmax, which in
 bfloat16 alone moves weights by up to 0.06; in float32 an honest rebuild stays below 1e-5."""
+
+
+_WINDOWS = "it attends within several windows of the input, one by one, not over the whole of it"
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,8 @@ class Verification:
         max_difference: Largest difference between a rebuilt weight and the model's own, over all layers and heads.
         n_tokens: Length of the probe.
         output_shift: How far flattened (or cut) attention moved the outputs, relative to their size.
-        causal: No weight of the probe looked ahead.
+        causal: The input attends to itself, and no weight of the probe looked ahead.
+        layout: Which attention is which.
     """
 
     method: Literal["capture", "eager"]
@@ -45,22 +45,11 @@ class Verification:
     n_tokens: int
     output_shift: float
     causal: bool
+    layout: Layout
 
 
 class NotVerified(Exception):
     """The probe failed; the message says which check and by how much."""
-
-
-def probe_ids(config: Any, tokenizer: Any, device: torch.device) -> Int[Tensor, "1 token"]:
-    """Random ordinary tokens, the same every time; longer than a short sliding window."""
-    window = getattr(config, "sliding_window", None) or 0
-    length = window + 16 if 0 < window <= LONGEST_PROBE - 16 else PROBE_TOKENS
-    limit = getattr(config, "max_position_embeddings", None) or 0
-    limit = limit if limit > 0 else length + 4  # some say −1 for "no limit"
-    special = special_ids(tokenizer)
-    ordinary = [i for i in range(min(config.vocab_size, 50_000)) if i not in special]
-    ids = random.Random(0).choices(ordinary, k=min(length, limit - 4))
-    return torch.tensor([ids], device=device)
 
 
 def _first_tensor(outputs: Any) -> Tensor:
@@ -86,79 +75,170 @@ def _check_rows(weights: Tensor, causal: bool, tolerance: float, may_lose: bool)
         raise NotVerified("its attention looks ahead although the model is causal")
 
 
+def _own(outputs: Any, site: str) -> list[Tensor | None]:
+    """The weights that the model gives by itself, one for each layer; None for layers that give none."""
+    return list(outputs.get(SITES[site].outputs) or ())
+
+
 @torch.no_grad()
-def verify_capture(network: Any, ids: Int[Tensor, "1 token"], causal: bool) -> Verification:
+def verify_capture(network: Any, config: Any, probe: Probe, causal: bool) -> Verification:
     """Compares rebuilt weights with the model's own; leaves the model capturing.
+
+    Args:
+        network: The model.
+        config: The part of its configuration that describes the layers.
+        probe: What it is run on.
+        causal: Whether it may not look ahead.
 
     Raises:
         NotVerified: The model does not use the attention interface, or any check failed.
     """
     tolerance = TOLERANCE.get(network.dtype, 1e-4)
     network.set_attn_implementation("eager")
-    eager = network(input_ids=ids, output_attentions=True)
+    eager = network(**probe.inputs, output_attentions=True)
     network.set_attn_implementation(capture.NAME)
     with recording(Recorder()) as recorder:
-        captured = network(input_ids=ids)
-    own = [layer for layer in (eager.attentions or ()) if layer is not None]
-    if not recorder.layers or len(recorder.layers) != len(own):
-        raise NotVerified(f"{len(recorder.layers)} layers were captured, its own attention has {len(own)}")
+        captured = network(**probe.inputs)
     if recorder.unknown:
         raise NotVerified(f"unknown tensors may change its softmax: {', '.join(sorted(recorder.unknown))}")
-    differences = []
-    for kept, expected in zip(recorder.layers, own, strict=True):
-        rebuilt = RebuiltLayer(kept).weights(slice(None), slice(0, ids.shape[1]))
-        if rebuilt.shape != expected[0].shape:
-            raise NotVerified(f"shapes differ: {tuple(rebuilt.shape)} and {tuple(expected[0].shape)}")
-        differences.append(float((rebuilt - expected[0].float()).abs().max()))
-        _check_rows(rebuilt, causal, tolerance, may_lose=kept.sinks is not None)
+    layout = _layout(config, probe, recorder, causal)
+    calls_of: dict[str, list[int]] = {name: [] for name in probe.names}
+    for number, (site, _) in enumerate(layout.calls):
+        calls_of[site].append(number)
+    differences, shifts, looks_back = [], [], True
+    for site, calls in calls_of.items():
+        # Layers without softmax attention give nothing, or the state of their linear attention (MiniMax).
+        own = [layer for layer in _own(eager, site) if layer is not None and probe.site(*layer.shape[-2:]) == site]
+        if not calls or len(calls) != len(own):
+            raise NotVerified(f"{len(calls)} layers were captured, its own attention has {len(own)}")
+        for number, expected in zip(calls, own, strict=True):
+            kept = recorder.layers[number]
+            if len(expected) != 1:
+                raise NotVerified(_WINDOWS)
+            rebuilt = RebuiltLayer(kept).weights(slice(None), slice(0, kept.query.shape[1]))
+            if rebuilt.shape != expected[0].shape:
+                raise NotVerified(f"shapes differ: {tuple(rebuilt.shape)} and {tuple(expected[0].shape)}")
+            differences.append(float((rebuilt - expected[0].float()).abs().max()))
+            _check_rows(rebuilt, causal or SITES[site].causal, tolerance, may_lose=kept.sinks is not None)
+        looks_back = looks_back and site == "self" and _looks_back_only(own)
+        with recording(Recorder(flatten=calls)):
+            flattened = network(**probe.inputs)
+        shifts.append(_shift(_first_tensor(flattened), _first_tensor(captured)))
     difference = largest(differences)
     if not difference <= tolerance:
         raise NotVerified(f"rebuilt weights differ from its own by {difference:.1e}")
-    with recording(Recorder(flatten=True)):
-        flattened = network(input_ids=ids)
-    shift = _shift(_first_tensor(flattened), _first_tensor(captured))
-    if not shift > 1e-3:
+    if not min(shifts) > 1e-3:
         raise NotVerified("flattening its attention does not move its outputs")
-    return Verification("capture", difference, ids.shape[1], shift, _looks_back_only(own))
+    return Verification("capture", difference, probe.n_tokens, min(shifts), looks_back, layout)
 
 
-@torch.no_grad()
-def verify_eager(network: Any, ids: Int[Tensor, "1 token"], causal: bool) -> Verification:
+def _layout(config: Any, probe: Probe, recorder: Recorder, causal: bool) -> Layout:
+    """Which call is which, by the shapes of the queries and keys and by the modules' own numbers."""
+    calls: list[tuple[str, int]] = [("", 0)] * len(recorder.layers)
+    by_site: dict[str, list[int]] = {}
+    for number, kept in enumerate(recorder.layers):
+        shape = (kept.query.shape[1], kept.key.shape[1])
+        site = probe.site(*shape)
+        if site is None:
+            raise NotVerified(f"one of its attentions has {shape[0]} queries and {shape[1]} keys")
+        by_site.setdefault(site, []).append(number)
+    n_layers = {}
+    for site in probe.names:
+        numbers = by_site.get(site, [])
+        if not numbers:
+            raise NotVerified(f"no layer of its {SITES[site].title.lower()} was captured")
+        stated = stated_layers(config, causal) if site == "self" else 0
+        layers, n_layers[site] = numbered([recorder.layer_indices[number] for number in numbers], stated)
+        for number, layer in zip(numbers, layers, strict=True):
+            calls[number] = (site, layer)
+    return Layout(tuple(calls), n_layers)
+
+
+def stated_layers(config: Any, causal: bool) -> int:
+    """How many layers a configuration says there are; 0 where it says nothing."""
+    # The decoder half of an encoder–decoder still has the settings of both halves.
+    halves = [n for name in ("decoder_layers", "num_decoder_layers") if (n := getattr(config, name, None)) is not None]
+    found = halves[0] if causal and halves else getattr(config, "num_hidden_layers", 0)
+    return found if isinstance(found, int) else 0
+
+
+def verify_eager(network: Any, probe: Probe, causal: bool) -> Verification:
     """Checks the attention that a model gives by itself, where it cannot be captured.
 
     Raises:
         NotVerified: It gives none, or what it gives are not softmax weights that the outputs depend on.
     """
-    outputs = network(input_ids=ids, output_attentions=True)
-    if not outputs.get("attentions"):
-        raise NotVerified("it does not give its attention")
-    n_tokens = ids.shape[1]
-    for weights in outputs.attentions:
-        if weights is None or weights.shape[-2:] != (n_tokens, n_tokens):
-            raise NotVerified("its attention is not one weight for each pair of tokens")
-        _check_rows(weights[0].float(), causal, 1e-3, may_lose=False)
-    cut = torch.ones_like(ids)
-    cut[0, n_tokens // 2] = 0
-    without = network(input_ids=ids, attention_mask=cut, output_attentions=True)
-    column = largest(float(w[0, :, n_tokens // 2 + 1 :, n_tokens // 2].max()) for w in without.attentions)
+    with torch.no_grad():
+        outputs = network(**probe.inputs, output_attentions=True)
+    n_layers, looks_back = {}, True
+    for site in probe.names:
+        own = _own(outputs, site)
+        if not own:
+            raise NotVerified("it does not give its attention")
+        for weights in own:
+            if weights is not None and len(weights) != 1:
+                raise NotVerified(_WINDOWS)
+            if weights is None or weights.dim() != 4 or probe.site(*weights.shape[-2:]) != site:
+                raise NotVerified("its attention is not one weight for each pair of tokens")
+            _check_rows(weights[0].float(), causal or SITES[site].causal, 1e-3, may_lose=False)
+        n_layers[site] = len(own)
+        looks_back = looks_back and site == "self" and _looks_back_only(w for w in own if w is not None)
+    shift = _shift_by_hiding(network, probe, outputs) if "input_ids" in probe.inputs else _slope(network, probe)
+    return Verification("eager", 0.0, probe.n_tokens, shift, looks_back, Layout((), n_layers))
+
+
+@torch.no_grad()
+def _shift_by_hiding(network: Any, probe: Probe, outputs: Any) -> float:
+    """How far the last output moves when a token is hidden: its column must be empty then."""
+    hidden = probe.n_tokens // 2
+    mask = torch.ones_like(probe.inputs["input_ids"])
+    mask[0, hidden] = 0
+    without = network(**probe.inputs, attention_mask=mask, output_attentions=True)
+    columns = [
+        float(weights[0, :, hidden + 1 if site == "self" else 0 :, hidden].max())
+        for site in probe.names
+        if site != "decoder"
+        for weights in _own(without, site)
+        if weights is not None
+    ]
     shift = _shift(_first_tensor(without)[:, -1], _first_tensor(outputs)[:, -1])
-    if not (column <= 1e-4 and shift > 1e-5):
+    if not (largest(columns) <= 1e-4 and shift > 1e-5):
         raise NotVerified("masking a token changes neither its attention nor its outputs")
-    return Verification("eager", 0.0, n_tokens, shift, _looks_back_only(outputs.attentions))
+    return shift
 
 
-def read_layers(attentions: Any, causal: bool) -> tuple[ReadLayer, ...]:
-    """The layers of a model that gives its attention by itself.
+def _slope(network: Any, probe: Probe) -> float:
+    """How steeply the outputs depend on the very weights that are given, where nothing can be hidden (images)."""
+    inputs = {name: tensor.clone().requires_grad_() for name, tensor in probe.inputs.items()}
+    with torch.enable_grad():
+        outputs = network(**inputs, output_attentions=True)
+        own = [weights for site in probe.names for weights in _own(outputs, site) if weights is not None]
+        if not all(weights.requires_grad for weights in own):
+            raise NotVerified("the attention that it gives is a copy, apart from its outputs")
+        slopes = torch.autograd.grad(_first_tensor(outputs).pow(2).sum(), own, allow_unused=True)
+    if any(slope is None or not float(slope.abs().max()) > 1e-6 for slope in slopes):
+        raise NotVerified("its outputs do not depend on the attention that it gives")
+    return min(float(slope.abs().max()) for slope in slopes if slope is not None)
+
+
+def read_layers(outputs: Any, verification: Verification) -> dict[str, tuple[ReadLayer, ...]]:
+    """The layers of each site of a model that gives its attention by itself.
 
     What a query may see is not told, so it is read off: nothing ahead in a causal model, and nothing further back than
     the furthest weight of the layer (local attention).
     """
-    return tuple(ReadLayer(w[0], _seen(w[0], causal)) for w in attentions)
+    return {
+        site: tuple(
+            ReadLayer(w[0], _seen(w[0], verification.causal or SITES[site].causal))
+            for w in outputs.get(SITES[site].outputs)
+        )
+        for site in verification.layout.n_layers
+    }
 
 
 def _seen(weights: Tensor, causal: bool) -> Visibility:
-    n_tokens = weights.shape[-1]
-    everything = unmasked(n_tokens, n_tokens, causal=causal, device=weights.device)
+    n_queries, n_tokens = weights.shape[-2:]
+    everything = unmasked(n_queries, n_tokens, causal=causal, device=weights.device)
     if not causal:
         return everything
     looked_at = (weights > 0).any(0)  # [query, key]

@@ -100,9 +100,12 @@ def read_weights(
             "so parts of the model would be random.",
             "Get the complete model, or one saved for this task.",
         )
-    if network.config.pad_token_id is None:
+    if task.reads == "text" and getattr(network.config, "pad_token_id", None) is None:
         # Classifiers on decoders look for the last token that is not padding, and refuse batches without such a token.
         network.config.pad_token_id = -1 if task.kind == "sequence class" else None
+    for part in (network.config, network.config.get_text_config()):
+        if part.is_heterogeneous:  # some of its settings differ by layer; those of the whole model may be read too
+            part.allow_global_per_layer_attribute_access = True
     network = network.eval().requires_grad_(False)
     if adapter is not None:
         network = adapters.merge(network, adapter)

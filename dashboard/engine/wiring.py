@@ -13,13 +13,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from dashboard.engine.attention import placed
 from dashboard.engine.capture import keeping_contexts
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.loading import LoadedModel
 from dashboard.engine.norms import LinearNorm, read_norm
 from dashboard.engine.passes import forward
-from dashboard.engine.verification import probe_ids
 from dashboard.engine.watched import Call, watched_calls
 
 Stream = Literal["sum", "normed sum", "sum of normed"]
@@ -38,6 +36,8 @@ class LayerWiring:
         n_heads: Query heads.
         stream: None where the place at which attention joins the stream was not found.
         norm: N, for the streams that have it.
+        scale: What each dimension of the projection's output is multiplied by before it joins a sum, where that is done
+            (layer scale: Touvron et al. 2021); part of `weight` and `bias`.
     """
 
     index: int
@@ -46,6 +46,7 @@ class LayerWiring:
     n_heads: int
     stream: Stream | None
     norm: LinearNorm | None
+    scale: Float[Tensor, "hidden"] | None = None
 
     @property
     def weight(self) -> Float[Tensor, "head dim hidden"]:
@@ -56,13 +57,17 @@ class LayerWiring:
         """
         linear = self._found().weight.detach().float()
         rows = linear if isinstance(self.projection, Conv1D) else linear.T  # [head·dim, hidden]
-        return rows.reshape(self.n_heads, -1, rows.shape[-1])
+        return self.scaled(rows).reshape(self.n_heads, -1, rows.shape[-1])
 
     @property
     def bias(self) -> Float[Tensor, "hidden"]:
         """The projection's bias, zero where it has none."""
         bias = self._found().bias
-        return self.weight.new_zeros(self.weight.shape[-1]) if bias is None else bias.detach().float()
+        return self.weight.new_zeros(self.weight.shape[-1]) if bias is None else self.scaled(bias.detach().float())
+
+    def scaled(self, projected: Float[Tensor, "*rest hidden"]) -> Float[Tensor, "*rest hidden"]:
+        """What the projection gave, as it joins the stream."""
+        return projected if self.scale is None else projected * self.scale.to(projected.dtype)
 
     def _found(self) -> Any:
         if self.projection is None:
@@ -121,11 +126,16 @@ def _find(model: LoadedModel) -> Wiring:
         raise Unsupported(
             f"The attention of {model.title} is read directly, which does not show what each head puts out.", _INSTEAD
         )
+    if tuple(model.verification.layout.n_layers) != ("self",):
+        raise Unsupported(
+            f"{model.title} has an encoder and a decoder; here one stack of layers is needed.",
+            "Choose a method that runs the model, such as leave-one-out.",
+        )
     network = model.network
-    ids = probe_ids(network.config.get_text_config(), model.tokenizer, model.device)
+    probe = model.probe()
     elements = {child for module in network.modules() if isinstance(module, nn.ModuleList) for child in module}
     with torch.no_grad(), keeping_contexts() as contexts, watched_calls(network, contexts) as calls:
-        forward(model, {"input_ids": ids})
+        forward(model, probe.inputs)
     found, blocks = [], []
     for number, context in enumerate(contexts):
         block = next((c for c in calls if c.module in elements and c.first <= number < c.last), None)  # outermost first
@@ -138,7 +148,7 @@ def _find(model: LoadedModel) -> Wiring:
     hidden = blocks[-1].result
     after = [call for call in calls if call.start > blocks[-1].end and _is(call.given, hidden)]
     final = _norm(after[0]) if after else None
-    return Wiring(placed(found, [context.layer_index for context in contexts], model.facts.n_layers), final)
+    return Wiring(model.verification.layout.arrange(found)["self"], final)
 
 
 def _layer(index: int, block: Call, caller: nn.Module, heads: Tensor, inside: list[Call]) -> LayerWiring:
@@ -169,7 +179,21 @@ def _layer(index: int, block: Call, caller: nn.Module, heads: Tensor, inside: li
                 if norm is None and any(_is(reader.given, x + added, added) for reader in inside):
                     norm = _norm(call)
         stream = "sum of normed" if norm else None
-    return LayerWiring(index, block.module, projection.module, heads.shape[2], stream, norm)
+    scale = None
+    if stream is None:
+        later = [_scale(call, x, o) for call in inside if call.start > projection.end]
+        scale = next((found for found in later if found is not None), None)
+        stream = None if scale is None else "sum"
+    return LayerWiring(index, block.module, projection.module, heads.shape[2], stream, norm, scale)
+
+
+def _scale(reader: Call, x: Tensor, o: Tensor) -> Float[Tensor, "hidden"] | None:
+    """λ, where the call reads x + λ ⊙ o; None where it does not."""
+    if reader.given is None or reader.given.shape != x.shape:
+        return None
+    added, projected = (reader.given.float() - x.float()).flatten(0, -2), o.float().flatten(0, -2)  # [token, hidden]
+    scale = (added * projected).sum(0) / projected.square().sum(0).clamp_min(1e-30)
+    return scale if bool(scale.any()) and _is(added, scale * projected, added) else None
 
 
 def _is(found: Tensor | None, wanted: Tensor | None, scale: Tensor | None = None) -> bool:

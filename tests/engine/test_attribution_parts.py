@@ -177,15 +177,15 @@ class _Gated(torch.nn.Module):
         return result
 
 
-class _Scaled(torch.nn.Module):
-    """A projection whose result joins the stream scaled."""
+class _Turned(torch.nn.Module):
+    """A projection whose result joins the stream with its dimensions in another order."""
 
     def __init__(self, linear: torch.nn.Linear) -> None:
         super().__init__()
         self.linear = linear
 
     def forward(self, heads: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = self.linear(heads) * 0.5
+        result: torch.Tensor = self.linear(heads).roll(1, -1)
         return result
 
 
@@ -194,8 +194,8 @@ class _Scaled(torch.nn.Module):
     [
         (_Gated, "value_weighted", "output projection of layer 1 was not found"),
         (_Gated, "alti", "output projection of layer 1 was not found"),
-        (_Scaled, "alti", "attention of layer 1 joins the residual stream was not found"),
-        (_Scaled, "alti_logit", "attention of layer 1 joins the residual stream was not found"),
+        (_Turned, "alti", "attention of layer 1 joins the residual stream was not found"),
+        (_Turned, "alti_logit", "attention of layer 1 joins the residual stream was not found"),
     ],
 )
 def test_what_is_not_found_is_refused_with_its_layer(

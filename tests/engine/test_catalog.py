@@ -15,28 +15,34 @@ from dashboard.engine.catalog import DEFAULT_MODEL, MODELS, CatalogModel, by_nam
 
 ROOT = Path(__file__).resolve().parents[2]
 rows = pytest.mark.parametrize("row", MODELS.values(), ids=list(MODELS))
+_PACKAGED = [row for row in MODELS.values() if row.home is None]
+packaged = pytest.mark.parametrize("row", _PACKAGED, ids=[row.name for row in _PACKAGED])
 
 
 @rows
-def test_a_row_says_all_that_a_page_and_a_download_need(row: CatalogModel) -> None:
+def test_a_row_says_all_that_a_page_needs(row: CatalogModel) -> None:
     assert re.fullmatch(r"[a-z0-9-]+", row.name)
     assert row.title
     assert row.description.endswith(".")
     assert "\n" not in row.description
     assert row.task
     assert row.licence == "Apache-2.0"
+
+
+@packaged
+def test_a_row_says_all_that_a_download_needs(row: CatalogModel) -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", row.sha256)
     assert row.download_bytes > 1_000_000
 
 
-@rows
+@packaged
 def test_the_package_is_pinned_and_the_wheel_is_that_version(row: CatalogModel) -> None:
     package, _, version = row.requirement.partition("==")
     assert row.wheel.startswith(f"{package.replace('-', '_')}-{version}-")
     assert row.wheel.endswith(".whl")
 
 
-@rows
+@packaged
 def test_a_row_holds_a_whole_model(row: CatalogModel) -> None:
     names = {member.rsplit("/", 1)[-1] for member in row.members}
     assert len(names) == len(row.members), "members are unpacked flat"
@@ -45,8 +51,14 @@ def test_a_row_holds_a_whole_model(row: CatalogModel) -> None:
 
 @rows
 def test_there_are_several_different_examples(row: CatalogModel) -> None:
-    assert len(set(row.examples)) == len(row.examples) >= 3
-    assert all(text.strip() == text for text in row.examples)
+    examples = row.examples + row.images
+    assert len(set(examples)) == len(examples) >= 3
+    assert all(text.strip() == text for text in examples)
+
+
+def test_no_two_models_name_an_image_alike() -> None:
+    names = [name for row in MODELS.values() for name in row.images]
+    assert len(set(names)) == len(names) > 0
 
 
 def test_the_default_model_and_its_first_example() -> None:

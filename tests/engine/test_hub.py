@@ -70,6 +70,22 @@ def test_a_transfer_cut_in_the_middle_is_resumed(fake: FakeHub, monkeypatch: pyt
     assert fake.ranges == ["model.safetensors bytes=100000-"], "only the rest is asked for"
 
 
+def test_progress_is_what_has_arrived(fake: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 50_000)
+    fake.send("model.safetensors", len(WEIGHTS) // 2)
+    seen: list[float] = []
+
+    def look(message: str, done: float | None) -> None:
+        if done is not None and done not in seen:
+            seen.append(done)
+        if done and done > 0.3:  # three of five pieces, at most
+            fake.send("model.safetensors", None)
+
+    store.resolve("someone/bert", look)
+    first = next(done for done in seen if done > 0.3)
+    assert first < 0.6, "no byte is counted twice"
+
+
 def test_a_reset_connection_is_tried_again(fake: FakeHub) -> None:
     fake.cut_after, fake.reset = {"model.safetensors": 100_000}, True
     assert (store.resolve("someone/bert") / "model.safetensors").read_bytes() == WEIGHTS
@@ -166,6 +182,17 @@ def test_downloads_can_be_switched_off(fake: FakeHub) -> None:
     fake.requested.clear()
     assert store.resolve("someone/bert", access=off) == folder
     assert not fake.requested
+
+
+def test_a_gated_repository_opens_with_the_token(fake: FakeHub, tmp_path: Path) -> None:
+    fake.gated = {"someone/bert": TOKEN}
+    for access, remedy in ((Access(), "set HF_TOKEN.*secrets"), (Access(token="another"), "the account whose token")):
+        with pytest.raises(errors.DownloadFailed, match=f"someone/bert is gated.*{remedy}"):
+            store.resolve("someone/bert", access=access)
+    assert store.resolve("someone/bert", access=Access(token=TOKEN)).is_dir()
+    kept = [path for path in (tmp_path / "hub").rglob("*") if path.is_file()]
+    assert kept
+    assert not any(TOKEN.encode() in path.read_bytes() for path in kept)
 
 
 @pytest.mark.parametrize("status", [200, 401, 403, 404, 429, 500])

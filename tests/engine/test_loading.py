@@ -197,11 +197,6 @@ def test_code_in_a_model_is_never_run(folder: Path) -> None:
     expect(Unsupported, folder, "Python code, which is never run")
 
 
-def test_an_encoder_decoder_is_refused_for_now(folder: Path) -> None:
-    change_config(folder, model_type="t5", architectures=["T5ForConditionalGeneration"], is_encoder_decoder=True)
-    expect(Unsupported, folder, "encoder–decoder")
-
-
 def test_a_folder_without_a_tokenizer(folder: Path) -> None:
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (folder / name).unlink()

@@ -7,9 +7,9 @@ from types import ModuleType
 import pytest
 import torch
 
-from dashboard.engine import placement
+from dashboard.engine import formats
 from dashboard.engine.errors import InvalidInput, Unsupported
-from dashboard.engine.placement import Placement, choose_placement
+from dashboard.engine.placement import Placement, choose_placement, default_device, default_format, devices_here
 
 
 @pytest.fixture
@@ -70,7 +70,8 @@ def test_four_bits_are_computed_with_in_the_format_of_the_device(two_gpus: None,
 
 
 def test_few_bits_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(placement.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
+    assert not formats.can_quantise()
     for dtype in ("int8", "int4"):
         with pytest.raises(Unsupported, match=f"{dtype} needs the package bitsandbytes.*pip install"):
             choose_placement("cpu", dtype)
@@ -82,8 +83,26 @@ def test_few_bits_where_the_package_does_not_run(monkeypatch: pytest.MonkeyPatch
         choose_placement("mps", "int8")
 
 
-def test_formats_and_devices_that_do_not_exist() -> None:
-    with pytest.raises(InvalidInput, match=r"“tpu” is not available.*cpu"):
-        choose_placement("tpu")
+def test_what_can_be_chosen_here_and_what_is_chosen_otherwise(monkeypatch: pytest.MonkeyPatch, two_gpus: None) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert devices_here() == ("auto", "cuda", "cuda:1", "cpu")
+    assert (default_device(), default_format(), default_format("cpu")) == ("cuda", "bfloat16", "float32")
+    monkeypatch.setenv("ATTENTION_DASHBOARD_DEVICE", "auto")
+    monkeypatch.setenv("ATTENTION_DASHBOARD_DTYPE", "float16")
+    assert (default_device(), default_format(), default_format("cpu")) == ("auto", "float16", "float16")
+    for device in devices_here():
+        assert str(choose_placement(device).device) == ("cuda" if device == "auto" else device)
+    monkeypatch.setenv("ATTENTION_DASHBOARD_DEVICE", "cuda:0")
+    assert default_device() == "cuda"
+    monkeypatch.delenv("ATTENTION_DASHBOARD_DEVICE")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert devices_here() == ("cpu",)
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda:7", "cpu:x", "cpu:1", "cuda:"])
+def test_formats_and_devices_that_do_not_exist(two_gpus: None, device: str) -> None:
+    with pytest.raises(InvalidInput, match=rf"“{device}” is not available.*cpu"):
+        choose_placement(device)
     with pytest.raises(InvalidInput, match=r"Unknown number format “int3”.*int8"):
         choose_placement("cpu", "int3")

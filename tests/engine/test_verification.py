@@ -9,7 +9,7 @@ from tiny import TEXT, make_folder
 
 from dashboard.engine import attention, capture, load_model, trace
 from dashboard.engine.errors import Unsupported
-from dashboard.engine.tracing import trace as run_trace
+from dashboard.engine.running import trace as run_trace
 
 
 @pytest.fixture

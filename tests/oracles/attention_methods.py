@@ -23,12 +23,14 @@ class Network:
         output: Of a block, the output projection.
         joins: From a block, what came in and what attention added, to the linear maps of a token's parts and of the
             stream itself, and the state after attention: (i, part) → part, (i, x) → x, states.
+        scale: Of a block, what each dimension of attention's output is multiplied by.
     """
 
     blocks: Callable[[Any], Any]
     value: Callable[[Any], tuple[Any, int]]
     output: Callable[[Any], Any]
     joins: Callable[[Any, Array, Array], tuple[Any, Any, Array]]
+    scale: Callable[[Any], torch.Tensor] | None = None
 
 
 def _pre(block: Any, x: Array, o: Array) -> tuple[Any, Any, Array]:
@@ -61,6 +63,19 @@ def _sandwich(block: Any, x: Array, o: Array) -> tuple[Any, Any, Array]:
         return weight * part / np.sqrt((o[i] ** 2).mean() + module.eps)
 
     return through, (lambda i, own: own), np.stack([x[i] + through(i, o[i]) for i in range(len(x))])
+
+
+def pre_norm(
+    blocks: Callable[[Any], Any], value: str, output: str, scale: Callable[[Any], torch.Tensor] | None = None
+) -> Network:
+    """A network whose layers add attention to the stream, each dimension scaled where there is a scale."""
+
+    def joins(block: Any, x: Array, o: Array) -> tuple[Any, Any, Array]:
+        return _pre(block, x, o if scale is None else o * _array(scale(block)))
+
+    return Network(
+        blocks, lambda block: (block.get_submodule(value), 0), lambda block: block.get_submodule(output), joins, scale
+    )
 
 
 def _llama_like(joins: Any) -> Network:
@@ -160,6 +175,8 @@ def look_inside(twin: Any, network: Network, inputs: dict[str, torch.Tensor]) ->
         v = seen[n, "v"][:, -network.value(block)[1] :]
         output = network.output(block)
         w_o = _array(output.weight if hasattr(output, "nf") else output.weight.T)  # [head·dim, hidden]
+        if network.scale is not None:
+            w_o = w_o * _array(network.scale(block))
         dim = len(w_o) // n_heads
         group = n_heads // (v.shape[1] // dim)
         parts = np.zeros((n_heads, n_tokens, n_tokens, w_o.shape[1]))

@@ -197,3 +197,49 @@ def bert(model: Any, ids: T, target: int) -> tuple[np.ndarray, float]:
         relevance = r_x
     r_words, _ = split((words, rest), layer_norm(words + rest, base.embeddings.LayerNorm, relevance))
     return r_words.sum(-1).numpy(), float(logit)
+
+
+@torch.no_grad()
+def vit(model: Any, pixels: T, target: int) -> tuple[np.ndarray, float]:
+    """Relevance of each token (positions included) and the explained logit, for a ViTForImageClassification."""
+    n_heads, base = model.config.num_attention_heads, model.vit
+
+    def run(x: T, module: Any) -> T:
+        return x @ module.weight.T + module.bias
+
+    x = base.embeddings(pixels)[0]
+    kept: list[dict[str, T]] = []
+    for layer in base.layers:
+        own = layer.attention
+        normed = layer.layernorm_before(x)
+        q, k, v = run(normed, own.q_proj), run(normed, own.k_proj), run(normed, own.v_proj)
+        c = _weights(q, k, v, n_heads, causal=False)
+        o = run(c, own.o_proj)
+        middle = x + o
+        above = layer.layernorm_after(middle)
+        inner = torch.nn.functional.gelu(run(above, layer.mlp.fc1))
+        down = run(inner, layer.mlp.fc2)
+        kept.append({"x": x, "n": normed, "q": q, "k": k, "v": v, "c": c, "o": o, "m": middle, "a": above})
+        kept[-1] |= {"in": inner, "down": down}
+        x = middle + down
+    top = base.layernorm(x)
+    logit = top[0] @ model.classifier.weight[target] + model.classifier.bias[target]
+    relevance = torch.zeros_like(x)
+    relevance[0] = top[0] * model.classifier.weight[target]
+    relevance = layer_norm(x, base.layernorm, relevance)
+    for layer, had in zip(reversed(base.layers), reversed(kept), strict=True):
+        own = layer.attention
+        r_middle, r_down = split((had["m"], had["down"]), relevance)
+        r_inner = linear(had["in"], layer.mlp.fc2.weight, layer.mlp.fc2.bias, r_down)
+        r_above = linear(had["a"], layer.mlp.fc1.weight, layer.mlp.fc1.bias, r_inner)
+        r_middle = r_middle + layer_norm(had["m"], layer.layernorm_after, r_above)
+        r_x, r_o = split((had["x"], had["o"]), r_middle)
+        parts = _attention(
+            had["q"], had["k"], had["v"], n_heads, False, linear(had["c"], own.o_proj.weight, own.o_proj.bias, r_o)
+        )
+        r_normed = sum(
+            linear(had["n"], module.weight, module.bias, r)
+            for r, module in zip(parts, (own.q_proj, own.k_proj, own.v_proj), strict=True)
+        )
+        relevance = r_x + layer_norm(had["x"], layer.layernorm_before, r_normed)
+    return relevance.sum(-1).numpy(), float(logit)

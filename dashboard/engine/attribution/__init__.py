@@ -22,7 +22,7 @@ from dashboard.engine.attribution.method import (
     forward_passes,
     there_and_back,
 )
-from dashboard.engine.errors import InvalidInput
+from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.question import Question
 from dashboard.engine.registry import Registry
@@ -32,6 +32,8 @@ from dashboard.engine.tracing import Trace
 
 METHODS: Registry[Method] = Registry(__name__, "attribution method")
 DEFAULT_METHOD = "leave_one_out"
+_QUICK = ("gradient_x_attention", "attn_lrp", "input_x_gradient")
+"""For texts that are too long for one run a token, the one that did best in the README's study first."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,11 @@ class Attribution:
         return np.where(np.bincount(group, known) > 0, sums, np.float32(np.nan))
 
 
+def quick_method(trace: Trace) -> str:
+    """The method to start with on a long text: one pass there and back, and not refused on this model."""
+    return next(name for name in _QUICK if not METHODS[name].refuses(trace))
+
+
 def ask(trace: Trace, target: int | None = None, against: int | None = None) -> Question:
     """The question that methods and tests of faithfulness answer.
 
@@ -103,7 +110,7 @@ def chosen_options(trace: Trace, method: str, options: Options | None = None) ->
     """
     if method not in METHODS:
         raise InvalidInput(f"There is no method “{method}”.", f"Choose one of: {', '.join(METHODS)}.")
-    chosen = {option.name: option.default for option in METHODS[method].options} | dict(options or {})
+    chosen = {option.name: option.default_on(trace) for option in METHODS[method].options} | dict(options or {})
     known = {option.name: option for option in METHODS[method].options}
     for name, value in chosen.items():
         if name not in known:
@@ -145,6 +152,9 @@ def attribute(
     chosen = chosen_options(trace, method, options)
     question = ask(trace, target, against)
     used = METHODS[method]
+    refusal = used.refuses(trace)
+    if refusal:
+        raise Unsupported(refusal, "Choose a method that runs the model, such as leave-one-out, or input × gradient.")
     started = time.perf_counter()
     found = used.run(question, chosen, progress)
     seconds = time.perf_counter() - started
@@ -159,8 +169,13 @@ def attribute(
         notes=found.notes,
         seconds=seconds,
         passes=used.cost(trace, chosen).passes if found.passes is None else found.passes,
-        for_target=used.for_target or trace.prediction.position is None,
+        for_target=used.for_target or not has_place(trace),
     )
+
+
+def has_place(trace: Trace) -> bool:
+    """The prediction has a place of its own, where methods that follow attention start whatever is explained."""
+    return trace.prediction.position is not None or trace.prediction.step is not None
 
 
 def unit_of(method: Method, question: Question) -> str:
@@ -187,6 +202,8 @@ __all__ = [
     "attribute",
     "chosen_options",
     "forward_passes",
+    "has_place",
+    "quick_method",
     "there_and_back",
     "unit_of",
 ]

@@ -17,7 +17,7 @@ COST_OF_A_TOKEN = 1 / 60
 
 def cost(trace: Trace, options: Options) -> Cost:
     """One pass, and work that grows with the square of the tokens; memory for the stream and one block."""
-    config, facts = trace.model.network.config.get_text_config(), trace.model.facts
+    config, facts = trace.model.config, trace.model.facts
     kept = 2 * len(trace.tokens) * config.hidden_size * facts.n_layers * trace.model.network.dtype.itemsize
     return Cost(1 + reading_passes(trace) + COST_OF_A_TOKEN * len(trace.tokens), kept + 128 * 2**20)
 
@@ -69,6 +69,8 @@ METHODS.add(
         signed=False,
         cost=cost,
         run=run,
+        one_stack=True,
+        captured=True,
         for_target=False,
     ),
 )

@@ -126,5 +126,7 @@ METHODS.add(
         signed=True,
         cost=cost,
         run=run,
+        one_stack=True,
+        captured=True,
     ),
 )

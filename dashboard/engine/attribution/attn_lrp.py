@@ -1,5 +1,9 @@
 """The target's logit, handed back layer by layer to the tokens by rules made for attention."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
 import torch
 
 from dashboard.engine.attribution import (
@@ -37,25 +41,59 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
             f"The attention of {model.title} is its own code, read directly: the rules for it are not known.",
             "Choose input × gradient or leave one out.",
         )
-    n_layers = model.facts.n_layers
+    n_calls = model.n_calls
     rules = relevance_rules(
         model.network,
         model.title,
         follow_weights=options["weights"] == "followed",
-        on_back=lambda n_done: report(_MESSAGE, min(1.0, (1 + 2 * n_done / n_layers) / 3)),
+        on_back=lambda n_done: report(_MESSAGE, min(1.0, (1 + 2 * n_done / n_calls) / 3)),
     )
     with model.running(), torch.enable_grad(), stop_before_memory_ends(model.network):
         embeddings = question.embeddings()[None].detach().clone().requires_grad_(True)
-        with rules as account:
-            logits = question.from_embeddings(embeddings, lambda n_done: report(_MESSAGE, n_done / n_layers / 3))
+        with rules as account, _keeping_target(trace) as target:
+            logits = question.from_embeddings(embeddings, lambda n_done: report(_MESSAGE, n_done / n_calls / 3))
             objective = question.objective(logits)[0]
         _same_values(question, logits.detach())
-        (gradient,) = torch.autograd.grad(objective, embeddings)
+        gradient, *of_target = torch.autograd.grad(objective, [embeddings, *target])
     scores = (embeddings.detach()[0].float() * gradient[0].float()).sum(-1)
+    logit, beginning = float(objective.detach()), _relevance(target, of_target)
+    notes = (_OF_TARGET.format(share=beginning / (logit or 1e-12)),) if target else ()
     return Scored(
         scores.cpu().numpy(),
-        _checks(float(objective.detach()), float(scores.double().sum()), account.total(), trace),
+        _checks(logit, float(scores.double().sum()), beginning + account.total(), trace),
+        notes,
     )
+
+
+_OF_TARGET = (
+    "The beginning of the target, which the decoder had read, gets {share:.0%} of the logit: it is counted in the "
+    "balance, and belongs to no token of the source."
+)
+
+
+@contextmanager
+def _keeping_target(trace: Trace) -> Iterator[list[torch.Tensor]]:
+    """Within this block, what the decoder reads is an input too, where the model has one: its embeddings are kept."""
+    kept: list[torch.Tensor] = []
+    if trace.encoded.target is None:
+        yield kept
+        return
+
+    def keep(module: Any, given: Any, embeddings: torch.Tensor) -> torch.Tensor:
+        kept.append(embeddings.detach().requires_grad_())
+        return kept[-1]
+
+    # The source comes as embeddings, so that only the target is looked up.
+    hook = trace.model.network.get_decoder().get_input_embeddings().register_forward_hook(keep)
+    try:
+        yield kept
+    finally:
+        hook.remove()
+
+
+def _relevance(inputs: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]) -> float:
+    pairs = zip(inputs, gradients, strict=True)
+    return sum((float((one.detach().double() * gradient.double()).sum()) for one, gradient in pairs), 0.0)
 
 
 def _same_values(question: Question, logits: torch.Tensor) -> None:
@@ -95,9 +133,10 @@ def _checks(objective: float, scored: float, kept: float, trace: Trace) -> tuple
 
 def _cost(trace: Trace, options: Options) -> Cost:
     """As any way back; followed weights are kept for all layers, heads and pairs of tokens."""
-    once, facts = there_and_back(trace), trace.model.facts
-    pairs = facts.n_layers * facts.n_heads * len(trace.tokens) ** 2 if options["weights"] == "followed" else 0
-    return Cost(once.passes, once.bytes + pairs * _WEIGHT_BYTES)
+    once = there_and_back(trace)
+    followed = options["weights"] == "followed"
+    weights = sum(s.n_layers * s.n_heads * len(s.query_tokens) * len(s.key_tokens) for s in trace.sites)
+    return Cost(once.passes, once.bytes + (weights * _WEIGHT_BYTES if followed else 0))
 
 
 METHODS.add(
@@ -116,6 +155,7 @@ METHODS.add(
         signed=True,
         cost=_cost,
         run=run,
+        captured=True,
         options=(
             Option(
                 "weights",

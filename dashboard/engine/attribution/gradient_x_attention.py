@@ -37,7 +37,7 @@ def _steps(question: Question, progress: Progress) -> list[tuple[Layer, RowsOf]]
             for found in read
         ]
         return [(layer, steps[index]) for index, layer in layers]
-    contexts = question.context_gradients(progress)
+    contexts = question.context_gradients(progress)["self"]
     found: list[tuple[Layer, RowsOf]] = []
     for index, layer in layers:
         context = contexts[index]
@@ -80,5 +80,6 @@ METHODS.add(
         signed=False,
         cost=lambda trace, options: there_and_back(trace, 4.0 + reading_passes(trace)),
         run=run,
+        one_stack=True,
     ),
 )

@@ -19,9 +19,10 @@ from dashboard.engine.attribution import (
     there_and_back,
 )
 from dashboard.engine.devices import stop_before_memory_ends
-from dashboard.engine.errors import Unsupported
 from dashboard.engine.progress import Progress
+from dashboard.engine.question import check_takes_embeddings
 from dashboard.engine.tracing import Trace
+from dashboard.engine.vision import embedded
 
 FEWEST_STEPS, MOST_STEPS = 16, 256
 _TOKENS_AT_ONCE = 256
@@ -38,8 +39,7 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
         OutOfMemory: The device could not hold the way back.
     """
     model, bound = question.trace.model, float(options["bound"].rstrip("%")) / 100
-    if "inputs_embeds" not in model.accepted:
-        raise Unsupported(f"{model.title} does not take embeddings as input.", "Choose leave-one-out instead.")
+    check_takes_embeddings(model)
     with model.running():
         path = _path(question, options["baseline"])
     n_steps = FEWEST_STEPS
@@ -128,14 +128,24 @@ def _steps_at_once(n_tokens: int) -> int:
 
 def baselines(trace: Trace) -> tuple[str, ...]:
     """Which empty inputs there are for this model."""
+    if trace.model.vision is not None:
+        return ("grey", "zeros")
     tokenizer = trace.model.tokenizer
     there = {"pad": tokenizer.pad_token_id, "eos": tokenizer.eos_token_id}
     return ("zero", *(name for name, token in there.items() if token is not None), "mean")
 
 
 @torch.no_grad()
-def baseline_embedding(trace: Trace, baseline: str) -> Float[Tensor, "hidden"]:
-    """One embedding that says nothing: zeros, the padding or end token's, or the mean of the vocabulary's."""
+def baseline_embedding(trace: Trace, baseline: str) -> Float[Tensor, "*token hidden"]:
+    """One embedding that says nothing: zeros, the padding or end token's, or the mean of the vocabulary's.
+
+    For an image one for each token: what an image of the mean colour gives, or zeros.
+    """
+    vision = trace.model.vision
+    if vision is not None:
+        pixels = trace.encoded.inputs["pixel_values"]
+        grey = embedded(trace.model.network, vision.embedder, torch.full_like(pixels, vision.grey))[0]
+        return grey if baseline == "grey" else torch.zeros_like(grey)
     tokenizer, device = trace.model.tokenizer, trace.model.device
     table = trace.model.network.get_input_embeddings()  # called, not indexed: some scale what they look up
     if baseline in ("pad", "eos"):
@@ -176,7 +186,8 @@ METHODS.add(
                 "Baseline",
                 baselines,
                 "zero",
-                "The empty input: zeros, the padding token, the end token, or the mean of all embeddings.",
+                "The empty input: zeros, the padding token, the end token, or the mean of all embeddings; for an image "
+                "one of the mean colour, or zeros.",
             ),
             Option(
                 "bound",

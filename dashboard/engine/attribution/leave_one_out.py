@@ -4,7 +4,7 @@ import numpy as np
 
 from dashboard.engine.attribution import METHODS, Method, Options, Question, Scored, forward_passes
 from dashboard.engine.progress import Progress
-from dashboard.engine.removal import values_of_subsets
+from dashboard.engine.removal import notes_on_hiding, values_of_subsets
 
 
 def run(question: Question, options: Options, report: Progress) -> Scored:
@@ -12,7 +12,7 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
     n_tokens = question.n_tokens
     keep = np.vstack([np.ones((1, n_tokens), bool), ~np.eye(n_tokens, dtype=bool)])  # [run, token]
     whole, *without = values_of_subsets(question, keep, "mask", report, f"Leaving out each of {n_tokens} tokens")
-    return Scored(whole - np.array(without))
+    return Scored(whole - np.array(without), notes=notes_on_hiding(question))
 
 
 METHODS.add(

@@ -32,7 +32,7 @@ class Option:
         name: For the API and links.
         title: For people.
         choices: What there is to choose from, on a trace.
-        default: One of them.
+        default: One of them, where the trace offers it; the first, where it does not.
         meaning: What it changes, one sentence.
     """
 
@@ -41,6 +41,11 @@ class Option:
     choices: Callable[[Trace], tuple[str, ...]]
     default: str
     meaning: str
+
+    def default_on(self, trace: Trace) -> str:
+        """What is taken where nothing was chosen."""
+        choices = self.choices(trace)
+        return self.default if self.default in choices else choices[0]
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,8 @@ class Method:
         for_target: False when the scores are the same whatever is explained, as long as the prediction has a place of
             its own; see `Attribution.for_target`.
         options: What can be chosen.
+        one_stack: It follows attention through one stack of layers, which an encoder–decoder does not have.
+        captured: It needs what each head puts out, which attention that is read directly does not give.
     """
 
     name: str
@@ -131,6 +138,20 @@ class Method:
     run: Callable[[Question, Options, Progress], Scored]
     for_target: bool = True
     options: tuple[Option, ...] = ()
+    one_stack: bool = False
+    captured: bool = False
+
+    def refuses(self, trace: Trace) -> str:
+        """Why it cannot be used on this model, one sentence; empty where nothing speaks against it beforehand."""
+        if self.one_stack and "self" not in trace.layers:
+            return (
+                f"{trace.model.title} has an encoder and a decoder; this follows attention through one stack of layers."
+            )
+        if self.captured and not trace.model.captures:
+            return (
+                f"The attention of {trace.model.title} is read directly, which does not show what each head puts out."
+            )
+        return ""
 
 
 def forward_passes(trace: Trace, passes: int | float, batch_tokens: int = 512) -> Cost:
@@ -138,7 +159,7 @@ def forward_passes(trace: Trace, passes: int | float, batch_tokens: int = 512) -
 
     Measured at the peak with 62 to 254 tokens: 10 to 21 vectors a token of the batch on SmolLM2, 22 to 30 on MiniLM.
     """
-    config = trace.model.network.config.get_text_config()
+    config = trace.model.config
     tokens = max(batch_tokens, len(trace.tokens))
     return Cost(float(passes), int(tokens * 22 * config.hidden_size * trace.model.network.dtype.itemsize))
 
@@ -148,6 +169,6 @@ def there_and_back(trace: Trace, passes: int | float = 3) -> Cost:
 
     Measured at the peak with 62 to 1,022 tokens: 11 to 17 on SmolLM2, 14 to 16 on MiniLM.
     """
-    config = trace.model.network.config.get_text_config()
-    kept = len(trace.tokens) * 14 * config.hidden_size * trace.model.facts.n_layers
+    config = trace.model.config
+    kept = 14 * config.hidden_size * sum(site.n_layers * len(site.query_tokens) for site in trace.sites)
     return Cost(float(passes), int(kept * trace.model.network.dtype.itemsize))

@@ -1,11 +1,19 @@
-"""What the predicting place attends to: the simplest thing one can read off."""
+"""What the predicting place attends to: the simplest thing one can read off.
+
+Where a model writes a target from a source, that is the cross-attention of the token as it is written.
+"""
 
 import torch
 
 from dashboard.engine.attribution import METHODS, Cost, Method, Option, Options, Question, Scored
-from dashboard.engine.following import layer_choices, notes_on_the_way, present_layers, reading_passes, start, times
+from dashboard.engine.following import layer_choices, notes_on_the_way, reading_passes, start, times
 from dashboard.engine.progress import Progress, part_of
 from dashboard.engine.tracing import Trace
+
+_OF_CROSS = (
+    "The cross-attention from which “{text}” is written: how the decoder's last position before it looks at the "
+    "source, as the encoder has mixed it. What the decoder takes from the target's beginning is not in it."
+)
 
 
 def _head_choices(trace: Trace) -> tuple[str, ...]:
@@ -14,26 +22,33 @@ def _head_choices(trace: Trace) -> tuple[str, ...]:
 
 def run(question: Question, options: Options, report: Progress) -> Scored:
     """Mean over the chosen layers and heads of Σ_q reading[q] · A[q, k]."""
-    trace = question.trace
+    trace, step = question.trace, question.trace.prediction.step
+    site = trace.site().name
     chosen = [
         (index, layer)
-        for index, layer in present_layers(trace)
-        if options["layer"] in ("mean", str(index))
+        for index, layer in enumerate(trace.layers[site])
+        if layer is not None
+        and options["layer"] in ("mean", str(index))
         # Layers need not have equally many heads: the mean is over those that have this one.
         and (options["head"] == "mean" or options["layer"] != "mean" or int(options["head"]) < layer.n_heads)
     ]
-    reading = start(question, part_of(report, 0.0, 0.5))
-    total = torch.zeros_like(reading)
+    if step is None:
+        reading, notes = start(question, part_of(report, 0.0, 0.5)), notes_on_the_way(question)
+    else:
+        written = trace.site().query_tokens
+        reading = torch.eye(len(written), device=chosen[0][1].device)[step]
+        notes = (_OF_CROSS.format(text=written[step].text),)
+    total = torch.zeros(question.n_tokens, device=reading.device)
     for n_done, (index, layer) in enumerate(chosen):
         report("Reading the attention", 0.5 + 0.5 * n_done / len(chosen))
         heads = slice(None)
         if options["head"] != "mean":
             head = int(options["head"])
-            trace.layer(index, head)
+            trace.layer(index, head, site)
             heads = slice(head, head + 1)
         n_heads = len(range(*heads.indices(layer.n_heads)))
         total += times(reading, lambda rows: layer.weights(heads, rows).mean(0), n_heads * layer.n_keys)  # noqa: B023
-    return Scored((total / len(chosen)).cpu().numpy(), notes=notes_on_the_way(question))
+    return Scored((total / len(chosen)).cpu().numpy(), notes=notes)
 
 
 METHODS.add(

@@ -8,17 +8,23 @@ from dashboard.engine.removal import stand_in, values_of_subsets
 
 
 def run(question: Question, options: Options, report: Progress) -> Scored:
-    """value(all tokens) − value(the mask or padding token instead of this one).
+    """value(all tokens) − value(the mask or padding token instead of this one; the mean colour in an image's patch).
 
-    Tokens that are the stand-in already get NaN: putting it there changes nothing and so says nothing.
+    Tokens that are the stand-in already get NaN: putting it there changes nothing and so says nothing. So do those of
+    an image that are no patches.
     """
-    n_tokens, trace = question.n_tokens, question.trace
-    keep = np.vstack([np.ones((1, n_tokens), bool), ~np.eye(n_tokens, dtype=bool)])  # [run, token]
-    whole, *without = values_of_subsets(question, keep, "replace", report, f"Replacing each of {n_tokens} tokens")
-    put = stand_in(question)
-    same = np.array([token.id == put for token in trace.tokens])
-    scores = np.where(same, np.float32(np.nan), whole - np.array(without))
-    return Scored(scores, notes=(f"What stands in: {trace.model.tokenizer.convert_ids_to_tokens(put)}.",))
+    n_tokens, model, tokens = question.n_tokens, question.trace.model, question.trace.tokens
+    if model.vision is not None:
+        left_out, what = [token.special for token in tokens], "the mean colour"
+    else:
+        put = stand_in(question)
+        left_out, what = [token.id == put for token in tokens], model.tokenizer.convert_ids_to_tokens(put)
+    replaced = np.flatnonzero(~np.array(left_out))
+    keep = np.vstack([np.ones((1, n_tokens), bool), ~np.eye(n_tokens, dtype=bool)[replaced]])  # [run, token]
+    whole, *without = values_of_subsets(question, keep, "replace", report, f"Replacing each of {len(replaced)} tokens")
+    scores = np.full(n_tokens, np.nan, np.float32)
+    scores[replaced] = whole - np.array(without)
+    return Scored(scores, notes=(f"What stands in: {what}.",))
 
 
 METHODS.add(
@@ -29,7 +35,8 @@ METHODS.add(
         family="causal",
         kind="causal",
         formula=r"f_y(x) - f_y(x_{i \to \mathrm{mask}})",
-        meaning="How much the target loses when the mask or padding token stands in this token's place.",
+        meaning="How much the target loses when the mask or padding token stands in this token's place, or the mean "
+        "colour in an image's patch.",
         caveat="Measured, but the stand-in is a token with a meaning of its own: a decoder that was never trained "
         "with it reacts to the odd text, not only to what is gone.",
         source="Zeiler & Fergus 2014 (occlusion); Feng et al. 2018 (what odd inputs do)",

@@ -46,6 +46,7 @@ METHODS.add(
         signed=False,
         cost=lambda trace, options: Cost(0.2 + reading_passes(trace), 64 * 2**20),
         run=run,
+        one_stack=True,
         for_target=False,
     ),
 )

@@ -10,7 +10,7 @@ from torch import Tensor
 from dashboard.engine.attribution import METHODS, Check, Method, Option, Options, Question, Scored, forward_passes
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.progress import Progress
-from dashboard.engine.removal import values_of_subsets
+from dashboard.engine.removal import notes_on_hiding, values_of_subsets
 
 _ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 """By how much the sum may miss: one run in two batches is not the same to the last digit."""
@@ -56,7 +56,9 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
     scores = np.full(question.n_tokens, np.nan, np.float32)
     scores[players] = means
     return Scored(
-        scores, checks=(_efficiency(means, float(ends[1] - ends[0]), float(abs(ends).max()), model.network.dtype),)
+        scores,
+        (_efficiency(means, float(ends[1] - ends[0]), float(abs(ends).max()), model.network.dtype),),
+        notes_on_hiding(question),
     )
 
 

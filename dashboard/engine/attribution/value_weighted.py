@@ -64,6 +64,8 @@ METHODS.add(
         signed=False,
         cost=lambda trace, options: Cost(0.5 + reading_passes(trace), 64 * 2**20),
         run=run,
+        one_stack=True,
+        captured=True,
         for_target=False,
         options=(
             Option("layer", "Layer", layer_choices, "mean", "One layer, or the mean over all of them."),

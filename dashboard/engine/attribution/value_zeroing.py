@@ -111,7 +111,7 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
 def _cost(trace: Trace, options: Options) -> Cost:
     """Every layer runs once for each token; one T×T matrix is held at a time."""
     base = forward_passes(trace, len(trace.tokens) + 1 + reading_passes(trace))
-    config = trace.model.network.config.get_text_config()
+    config = trace.model.config
     kept = len(trace.tokens) * config.hidden_size * trace.model.facts.n_layers * trace.model.network.dtype.itemsize
     return Cost(base.passes, base.bytes + kept + 4 * len(trace.tokens) ** 2)
 
@@ -134,6 +134,8 @@ METHODS.add(
         signed=False,
         cost=_cost,
         run=run,
+        one_stack=True,
+        captured=True,
         for_target=False,
     ),
 )

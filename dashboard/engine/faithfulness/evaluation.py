@@ -14,7 +14,8 @@ from dashboard.engine.faithfulness.studies import RANDOM, Failure, Measured, Stu
 from dashboard.engine.loading import LoadedModel
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.removal import REMOVALS
-from dashboard.engine.tracing import Trace, trace
+from dashboard.engine.running import trace
+from dashboard.engine.tracing import Trace
 
 
 def evaluate(
@@ -46,8 +47,10 @@ def evaluate(
 
     Raises:
         InvalidInput: No text, no method, no such method, option or removal, or fewer than two random orders.
-        Unsupported: The model supports none of the methods.
+        Unsupported: The model reads images, or supports none of the methods.
     """
+    if model.vision is not None:
+        raise Unsupported(f"{model.title} reads images, and these are texts.", "Choose a model for texts.")
     left = check_methods(METHODS if methods is None else methods)
     chosen = {name: dict(choices) for name, choices in (options or {}).items()}
     _check_options(chosen)

@@ -17,9 +17,10 @@ from dashboard.engine.faithfulness.vocabulary import encodes_to, letters_of
 from dashboard.engine.passes import forward
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.question import Question
+from dashboard.engine.running import trace
 from dashboard.engine.tasks import Choice
 from dashboard.engine.tokens import Token, read_token
-from dashboard.engine.tracing import Trace, trace
+from dashboard.engine.tracing import Trace
 
 _TOKENS_AT_ONCE = 512
 
@@ -107,6 +108,7 @@ def flip(
     wanted = None if towards is None else original.choice(towards)
     forbidden = frozenset(c.label.text.casefold() for c in (question.target, wanted) if c is not None)
     letters = letters_of(original.model, lambda: progress("Reading the vocabulary", 0.0)).without(forbidden)
+    written = None if original.encoded.target is None else original.encoded.target.given
     now, steps, n_runs, used = original, [], 1, set[int]()
     message = f"{max_steps} substitutions did not change the model's choice."
     for step in range(max_steps):
@@ -129,7 +131,7 @@ def flip(
             break
         chosen, before = found[best], float(question.objective(now.logits[None])[0])
         old = now.tokens[chosen.position]
-        now = trace(original.model, chosen.text)
+        now = trace(original.model, chosen.text, target=written, at=original.prediction.step)
         n_runs += 1
         used.add(chosen.position)
         assert question.against is not None
@@ -155,6 +157,8 @@ def flip(
 def _question(original: Trace, target: int | None, towards: int | None, max_steps: int) -> Question:
     """The question at the start, after checking everything a caller can get wrong."""
     model = original.model
+    if model.vision is not None:
+        raise Unsupported(f"{model.title} reads images, which have no words to substitute.", "Choose a text.")
     if model.task.kind == "no head" or len(original.logits) < 2:
         raise Unsupported(
             f"{model.title} makes no choice that could change.", "Choose a model that predicts something."

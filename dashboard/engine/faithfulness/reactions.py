@@ -7,14 +7,16 @@ from difflib import SequenceMatcher
 import numpy as np
 
 from dashboard.engine.attribution import Attribution, ask, attribute
-from dashboard.engine.errors import EngineError, OutOfMemory
+from dashboard.engine.errors import EngineError, OutOfMemory, Unsupported
 from dashboard.engine.faithfulness.agreements import rank_correlation
 from dashboard.engine.faithfulness.text_edits import Edit
+from dashboard.engine.messages import is_chat
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.question import Question
+from dashboard.engine.running import trace
 from dashboard.engine.tasks import Choice
 from dashboard.engine.tokens import Token, join_words
-from dashboard.engine.tracing import Trace, trace
+from dashboard.engine.tracing import Trace
 
 _FEWEST_SHARED = 3
 """Two words are always in the same order or the opposite one, which says nothing."""
@@ -63,14 +65,17 @@ def sensitivity(
 
     Args:
         original: The unchanged text. Of a pair, the edits are of its first text, and the second stays; tokens that the
-            model continued a text with stay as well.
+            model continued a text with stay as well, and so does the target of an encoder–decoder.
         attribution: Its attribution, which says method, target and options.
         edits: From `edits(text)` and `paraphrase`.
         progress: Told after each edit; may raise Cancelled.
 
     Raises:
+        Unsupported: The input is an image.
         OutOfMemory: The device could not hold it.
     """
+    if original.model.vision is not None:
+        raise Unsupported(f"{original.model.title} reads images, and the edits are of texts.", "Choose a text.")
     rows = []
     for index, edit in enumerate(edits):
 
@@ -90,8 +95,12 @@ def sensitivity(
 def _react(original: Trace, given: Attribution, edit: Edit, report: Progress) -> Reaction:
     target, against = given.target.id, None if given.against is None else given.against.id
     encoded = original.encoded
+    if is_chat(encoded.given):
+        raise Unsupported("Edits of one text do not fit the messages of a chat.", "Give the model plain text.")
     text = edit.text if isinstance(encoded.given, str) else (edit.text, encoded.given[1])
-    changed = trace(original.model, text, continued=encoded.continued)
+    target_text = None if encoded.target is None else encoded.target.given
+    step = original.prediction.step
+    changed = trace(original.model, text, continued=encoded.continued, target=target_text, at=step)
     found = attribute(changed, given.method, target, against=against, options=given.options, progress=report)
     before, after = ask(original, target, against), ask(changed, target, against)
     top = changed.prediction.choices[0]

@@ -75,6 +75,7 @@ class HeadScore:
         unit: "" or for example "tokens".
         top: The largest possible value, None where it depends on the text.
         of_rows: The contribution of each row, NaN where a row does not count.
+        along: It compares places in a text, so it is defined only where queries and keys are the same tokens in order.
     """
 
     name: str
@@ -85,6 +86,7 @@ class HeadScore:
     unit: str
     top: float | None
     of_rows: Callable[[Rows], Float[Tensor, "head row"]]
+    along: bool = False
 
 
 HEAD_SCORES: Registry[HeadScore] = Registry(__name__, "head score")
@@ -96,6 +98,8 @@ def compute_head_scores(
     key_tokens: Sequence[Token],
     names: Iterable[str],
     progress: Progress = silent,
+    *,
+    in_order: bool = True,
 ) -> dict[str, Float[np.ndarray, "layer head"]]:
     """Scores of every head, all in one pass over the weights.
 
@@ -107,10 +111,12 @@ def compute_head_scores(
         key_tokens: The site's tokens that are looked at.
         names: Which scores.
         progress: Told after each layer.
+        in_order: Queries and keys are the same tokens, in the order of a text; else scores along the text stay NaN.
     """
-    scores = [HEAD_SCORES[name] for name in names]
+    wanted = [HEAD_SCORES[name] for name in names]
+    scores = [score for score in wanted if in_order or not score.along]
     n_heads = max(layer.n_heads for layer in layers if layer is not None)
-    result = {score.name: np.full((len(layers), n_heads), np.nan, np.float32) for score in scores}
+    result = {score.name: np.full((len(layers), n_heads), np.nan, np.float32) for score in wanted}
     for index, layer in enumerate(layers):
         if layer is None:
             continue

@@ -23,5 +23,6 @@ HEAD_SCORES.add(
         unit="tokens",
         top=None,
         of_rows=of_rows,
+        along=True,
     ),
 )

@@ -25,5 +25,6 @@ HEAD_SCORES.add(
         unit="",
         top=1.0,
         of_rows=of_rows,
+        along=True,
     ),
 )

@@ -93,7 +93,10 @@ def _wanted(names: set[str]) -> list[str]:
 
 def _snapshot(wish: Wish, wanted: list[str], total: int, progress: Progress) -> Path:
     """Download in a thread, so that `progress` is called, and can cancel, even while nothing arrives."""
-    arrived, stopped, lock = 0, threading.Event(), threading.Lock()
+    arrived: list[
+        int
+    ] = []  # of each bar that counts bytes: the client has one for what it receives, one for what it has
+    stopped, lock = threading.Event(), threading.Lock()
 
     class Bar(tqdm):  # type: ignore[misc]  # tqdm has no types
         """Counts bytes instead of drawing; an exception here ends the transfer that reports to it."""
@@ -101,15 +104,16 @@ def _snapshot(wish: Wish, wanted: list[str], total: int, progress: Progress) -> 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs["disable"] = True
             super().__init__(*args, **kwargs)
-            self.counts_bytes = kwargs.get("unit") == "B"
+            self.place = len(arrived) if kwargs.get("unit") == "B" else None
+            if self.place is not None:
+                arrived.append(0)
 
         def update(self, n: int | float | None = 1) -> bool | None:
-            nonlocal arrived
             if stopped.is_set():
                 raise errors.Cancelled
-            if self.counts_bytes:
+            if self.place is not None:
                 with lock:
-                    arrived += int(n or 0)
+                    arrived[self.place] += int(n or 0)
             return None
 
     outcome: list[str | Exception] = []
@@ -124,7 +128,7 @@ def _snapshot(wish: Wish, wanted: list[str], total: int, progress: Progress) -> 
     thread.start()
     try:
         while thread.is_alive():
-            done = min(arrived, total)
+            done = min(max(arrived, default=0), total)
             megabytes = f"{done / _MB:.0f} of {total / _MB:.0f} MB"
             progress(f"Downloading {wish.name}: {megabytes}", done / total if total else None)
             thread.join(_POLL_SECONDS)

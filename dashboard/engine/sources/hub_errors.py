@@ -32,9 +32,14 @@ def translated(name: str, error: Exception, *, has_token: bool = False) -> error
             "Check the branch, tag or commit behind the @, or leave it out for the newest.",
         )
     if isinstance(error, GatedRepoError) or status == 403:
+        remedy = (
+            "then set HF_TOKEN to your access token, in the environment or in Streamlit's secrets, and start again."
+        )
+        if has_token:
+            remedy = "with the account whose token is in HF_TOKEN, and try again."
         return errors.DownloadFailed(
             f"The Hub repository {name} is gated: its terms must be accepted first.",
-            "Accept them on the model's page, then set HF_TOKEN to your access token and start again.",
+            f"Accept them on the model's page, {remedy}",
         )
     if status == 401:  # what the Hub answers for a private name and, to strangers, for one that does not exist
         remedy = "if it is private, set HF_TOKEN to a token that may read it and start again."

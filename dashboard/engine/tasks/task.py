@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -41,12 +41,14 @@ class Prediction:
     """What the model says about one input.
 
     Attributes:
-        kind: The task's name: "next token", "masked token", "sequence class", "token class", "answer span" or
-            "no head".
+        kind: The task's name: "next token", "masked token", "target token", "sequence class", "token class",
+            "answer span", "image class" or "no head".
         choices: The most probable first.
         position: The token at which the prediction is made; None where it is made for the whole text.
         note: What a reader must know about it, in one sentence; often empty.
         labels: Each token's most probable choice, special tokens included, for a model that labels tokens; else empty.
+        step: Which token of the target is explained, for a model that writes one; else None.
+        written: Each token of that target, as a choice given the tokens before it; else empty.
     """
 
     kind: str
@@ -54,6 +56,8 @@ class Prediction:
     position: int | None
     note: str = ""
     labels: tuple[Choice, ...] = ()
+    step: int | None = None
+    written: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Input:
         at: The token whose prediction was asked for; None leaves it to the task.
         tokenizer: The model's.
         config: The model's.
+        written: The tokens of the target, for a model that writes one.
     """
 
     text: str
@@ -73,6 +78,7 @@ class Input:
     at: int | None
     tokenizer: Any = field(repr=False)
     config: Any = field(repr=False)
+    written: tuple[Token, ...] = ()
 
 
 class Task:
@@ -82,6 +88,8 @@ class Task:
         examples: Texts to try with any model of the task; {mask} stands for the tokenizer's mask token.
         example_pairs: The same, for tasks that need two texts.
         max_tokens: The task's own limit, where its choices would become too many.
+        writes: It has a decoder that writes a target, from a source.
+        reads: What it takes: "text" or "image".
         refuses_deletion: Why tokens cannot be deleted from an input; empty where they can.
     """
 
@@ -96,7 +104,17 @@ class Task:
     example_pairs: ClassVar[tuple[tuple[str, str], ...]] = ()
     logit_name: ClassVar[str] = "logit"
     max_tokens: ClassVar[int | None] = None
+    writes: ClassVar[bool] = False
+    reads: ClassVar[Literal["text", "image"]] = "text"
     refuses_deletion: ClassVar[str] = ""
+
+    def part(self, config: Any) -> Any:
+        """The part of a model's configuration that describes its layers."""
+        return config.get_text_config()
+
+    def selected(self, config: Any) -> Any:
+        """The configuration that the model is loaded with; a part of it, where only a part of the model is."""
+        return config
 
     def check(self, given: Input) -> None:
         """Nothing, if the task can be done on this input; called before the model runs.
@@ -132,6 +150,14 @@ class Task:
 
     def labels(self, given: Input, outputs: Any) -> tuple[Choice, ...]:
         """Each token's most probable choice, for a task that labels tokens."""
+        return ()
+
+    def step(self, given: Input) -> int | None:
+        """Which token of the target is explained, for a task that writes one."""
+        return None
+
+    def written(self, given: Input, outputs: Any) -> tuple[Choice, ...]:
+        """Each token of the target as a choice, for a task that writes one."""
         return ()
 
     def check_choice(self, given: Input, choice: int) -> None:

@@ -1,6 +1,6 @@
 """Models that say one thing about a whole text: its class, or, without a head, its embedding."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -15,7 +15,7 @@ class SequenceClass(Task):
     """A classifier of whole texts, with one of several classes, several at once, or a single number (regression)."""
 
     kind = "sequence class"
-    auto_class = AutoModelForSequenceClassification
+    auto_class: ClassVar[Any] = AutoModelForSequenceClassification
 
     def readout(self, given: Input, position: int | None, outputs: Any) -> Readout:
         return lambda outputs, mask: outputs.logits.float()
@@ -45,14 +45,18 @@ class NoHead(Task):
     logit_name = "embedding length"
 
     def readout(self, given: Input, position: int | None, outputs: Any) -> Readout:
-        ones = torch.ones(outputs.last_hidden_state.shape[:2], device=outputs.last_hidden_state.device)
-        embedding = self._pooled(outputs, ones)[0].detach()
+        counted = self.counted(given).to(outputs.last_hidden_state.device)
+        embedding = self._pooled(outputs, counted)[0].detach()
         direction = embedding / embedding.norm().clamp_min(1e-12)
-        return lambda outputs, mask: (self._pooled(outputs, mask) @ direction)[:, None]
+        return lambda outputs, mask: (self._pooled(outputs, mask * counted) @ direction)[:, None]
+
+    def counted(self, given: Input) -> Float[Tensor, "1 #token"]:
+        """1 for the tokens that the mean is over, 0 for others."""
+        return torch.ones(1, 1)
 
     @staticmethod
     def _pooled(outputs: Any, mask: Tensor) -> Float[Tensor, "batch hidden"]:
-        weight = mask[..., None].float()
+        weight = mask[..., None].float().expand(*outputs.last_hidden_state.shape[:2], 1)
         summed = (outputs.last_hidden_state.float() * weight).sum(1)
         pooled: Tensor = summed / weight.sum(1).clamp_min(1)
         return pooled

@@ -1,0 +1,21 @@
+"""Memory and time as messages say them."""
+
+_MINUTE = 60
+
+
+def bytes_text(n_bytes: int | float) -> str:
+    """A size in memory, rounded for reading."""
+    if n_bytes >= 1e9:
+        return f"{n_bytes / 1e9:,.1f} GB"
+    if n_bytes >= 1e5:
+        return f"{n_bytes / 1e6:.{0 if n_bytes >= 1e7 else 1}f} MB"
+    return f"{n_bytes / 1e3:.0f} kB"
+
+
+def duration(seconds: int | float) -> str:
+    """A time, rounded for reading."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    return f"{seconds / _MINUTE:.0f} min" if seconds < 60 * _MINUTE else f"{seconds / 60 / _MINUTE:.1f} h"
