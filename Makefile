@@ -42,6 +42,6 @@ $(VENV)/.installed: requirements.txt
 	@$(PIP) --quiet -r requirements.txt
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+$(VENV)/.installed-dev: requirements-dev.txt requirements-train.txt $(VENV)/.installed
 	@$(PIP) --quiet -r requirements-dev.txt
 	@touch $@

@@ -17,13 +17,16 @@ from dashboard.engine.settings import (
     DOWNLOADS_VARIABLE,
     DTYPE_VARIABLE,
     FOLDERS_VARIABLE,
+    MEMORY_VARIABLE,
     MODELS_VARIABLE,
+    max_memory,
     max_models,
 )
 from dashboard.engine.settings import (
     downloads as downloads_setting,
 )
 from dashboard.faithfulness_command import faithfulness
+from dashboard.train_command import train
 
 app = typer.Typer(
     add_completion=False,
@@ -42,6 +45,10 @@ FolderOption = Annotated[
 DownloadsOption = Annotated[bool | None, typer.Option(help="Let visitors bring models from the Hub (the default).")]
 ModelsOption = Annotated[
     int | None, typer.Option("--models", help="How many models stay in memory; 2 by default.", min=1)
+]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(help="Memory that may be used on a device, such as 16GB; a load or a text beyond it is refused."),
 ]
 HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
 PortOption = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
@@ -69,10 +76,11 @@ def main(
     folder: FolderOption = None,
     downloads: DownloadsOption = None,
     models: ModelsOption = None,
+    memory: MemoryOption = None,
 ) -> None:
     """Without a command: start the app."""
     if context.invoked_subcommand is None:
-        serve(host, port, browser, device, dtype, folder, downloads, models)
+        serve(host, port, browser, device, dtype, folder, downloads, models, memory)
 
 
 @app.command()
@@ -85,6 +93,7 @@ def serve(
     folder: FolderOption = None,
     downloads: DownloadsOption = None,
     models: ModelsOption = None,
+    memory: MemoryOption = None,
 ) -> None:
     """Start the app (the default)."""
     from streamlit.runtime.pages_manager import PagesManager
@@ -99,10 +108,12 @@ def serve(
         FOLDERS_VARIABLE: _allowed(folder),
         DOWNLOADS_VARIABLE: None if downloads is None else ("on" if downloads else "off"),
         MODELS_VARIABLE: None if models is None else str(models),
+        MEMORY_VARIABLE: memory,
     }
     os.environ.update({name: value for name, value in settings.items() if value})
     downloads_setting()  # a setting that cannot be understood ends the start, not a visitor's first load
     max_models()
+    max_memory()
     sys.argv = [
         "streamlit",
         "run",
@@ -133,6 +144,12 @@ def export(
     text: Annotated[str, typer.Option(help="The input.")],
     layer: Annotated[int, typer.Option(help="Counted from 0.")],
     head: Annotated[int, typer.Option(help="Counted from 0.")],
+    target: Annotated[
+        str | None, typer.Option(help="What an encoder–decoder is made to write; by default it writes by itself.")
+    ] = None,
+    site: Annotated[
+        str | None, typer.Option(help="Which attention: self; cross (the default), decoder or encoder where there are.")
+    ] = None,
     model: ModelOption = DEFAULT_MODEL,
     format: Annotated[Format, typer.Option(help="csv: a table with tokens on both sides.")] = Format.csv,
     out: Annotated[Path | None, typer.Option(help="File to write; standard output by default.")] = None,
@@ -144,7 +161,7 @@ def export(
     from dashboard.export import write
 
     loaded = load_model(model, device=device, dtype=dtype, progress=say)
-    write(trace(loaded, text), layer, head, format.value, out)
+    write(trace(loaded, text, say, target=target), layer, head, format.value, out, site)
 
 
 @app.command()
@@ -153,11 +170,14 @@ def models() -> None:
     from dashboard.engine import store
 
     for name, row in MODELS.items():
-        here = store.is_on_disk(name)
-        where = f"{store.size_on_disk(name) / 1e6:,.0f} MB on this machine" if here else "not here yet"
+        size = f"{store.size_on_disk(name) / 1e6:,.{0 if row.requirement else 1}f} MB"
+        where = f"{size} on this machine" if store.is_on_disk(name) else "not here yet"
+        source = (
+            f"download {row.download_bytes / 1e6:,.0f} MB ({row.requirement})" if row.requirement else "no download"
+        )
         print(f"{name}{' (default)' if name == DEFAULT_MODEL else ''}: {row.title} · {row.task} · {row.licence}")
         print(f"    {row.description}")
-        print(f"    {where} · download {row.download_bytes / 1e6:,.0f} MB ({row.requirement})")
+        print(f"    {where} · {source}")
     print(f"\nCache: {store.cache_dir()}")
 
 
@@ -191,6 +211,7 @@ def _lengths(tokens: str) -> list[int]:
 
 
 app.command()(faithfulness)
+app.command()(train)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ page = st.navigation(
             icon=":material/format_ink_highlighter:",
             url_path="attribution",
         ),
+        st.Page("pages/before_after.py", title="Before and after", icon=":material/compare:", url_path="before-after"),
         st.Page("pages/line_drawings.py", title="BertViz", icon=":material/conversion_path:", url_path="bertviz"),
         st.Page(
             "pages/how_to_read.py",

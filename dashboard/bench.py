@@ -136,7 +136,8 @@ def measure(
     """One row of figures for each length, each in a fresh process: memory that one length freed would hide another's.
 
     Raises:
-        Unsupported: The model's attention is read by eager anyway, so there is nothing to compare.
+        Unsupported: The model's attention is read by eager anyway, so there is nothing to compare; or it has an encoder
+            and a decoder, or reads images.
     """
     rows = []
     for n_tokens in lengths:
@@ -148,8 +149,12 @@ def measure(
 
 def _measure_fresh(source: str, n_tokens: int, device: str | None, dtype: str | None) -> dict[str, Any]:
     model = load_model(source, device=device, dtype=dtype)
+    if model.vision is not None or model.task.writes:
+        raise Unsupported(f"{model.title} does not read one text.", "Choose a decoder or an encoder of texts.")
     if not model.captures:
         raise Unsupported(f"{model.title} is read by eager attention itself.", "Choose another model.")
+    if model.task.writes or model.task.reads != "text":
+        raise Unsupported(f"{model.title} is not one stack of layers that reads a text.", "Choose another model.")
     trace(model, text_of(model, 64))  # warm up
     return _measure_one(model, n_tokens)
 

@@ -3,42 +3,51 @@
 import io
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dashboard.engine import Trace
+from dashboard.engine import Token, Trace
 from dashboard.engine.errors import InvalidInput
 
 
-def encoded(trace: Trace, layer: int, head: int, file_format: str) -> bytes:
+def encoded(trace: Trace, layer: int, head: int, file_format: str, site: str | None = None) -> bytes:
     """The file's content.
 
     CSV has one row a query and one column a key, named "position text"; NPZ has the arrays `attention` (float32),
-    `tokens`, `ids`, `layer` and `head`; JSON has the same fields.
+    `tokens` and `ids` (of the keys), `query_tokens` and `query_ids`, `site`, `layer` and `head`; JSON has the same
+    fields with the model and the text.
     """
-    weights = trace.attention(layer, head)  # [query, key]
-    texts = [(" " if token.space else "") + token.text for token in trace.tokens]
-    ids = [token.id for token in trace.tokens]
+    weights = trace.attention(layer, head, site=site)  # [query, key]
+    where = trace.site(site)
+    queries, keys = _texts(where.query_tokens), _texts(where.key_tokens)
     if file_format == "csv":
-        names = [f"{index} {text}" for index, text in enumerate(texts)]
-        table = pd.DataFrame(weights, columns=names, index=pd.Index(names, name="query"))
+        names = [[f"{index} {text}" for index, text in enumerate(side)] for side in (queries, keys)]
+        table = pd.DataFrame(weights, columns=names[1], index=pd.Index(names[0], name="query"))
         return table.to_csv().encode()
+    fields = {
+        "site": where.name,
+        "layer": layer,
+        "head": head,
+        "tokens": keys,
+        "ids": [token.id for token in where.key_tokens],
+        "query_tokens": queries,
+        "query_ids": [token.id for token in where.query_tokens],
+    }
     if file_format == "json":
-        fields = {
-            "model": trace.model.name,
-            "text": trace.text,
-            "layer": layer,
-            "head": head,
-            "tokens": texts,
-            "ids": ids,
-            "attention": weights.tolist(),
-        }
-        return json.dumps(fields, ensure_ascii=False).encode()
+        named = {"model": trace.model.name, "text": trace.text, **fields, "attention": weights.tolist()}
+        return json.dumps(named, ensure_ascii=False).encode()
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, attention=weights, tokens=np.array(texts), ids=np.array(ids), layer=layer, head=head)
+    arrays: dict[str, Any] = {name: np.array(value) for name, value in fields.items()}
+    np.savez_compressed(buffer, attention=weights, **arrays)
     return buffer.getvalue()
+
+
+def _texts(tokens: Sequence[Token]) -> list[str]:
+    return [(" " if token.space else "") + token.text for token in tokens]
 
 
 def write_file(out: Path, content: bytes) -> None:
@@ -55,13 +64,15 @@ def write_file(out: Path, content: bytes) -> None:
         ) from error
 
 
-def write(trace: Trace, layer: int, head: int, file_format: str, out: Path | None) -> None:
+def write(
+    trace: Trace, layer: int, head: int, file_format: str, out: Path | None = None, site: str | None = None
+) -> None:
     """Writes the file, or sends it to standard output.
 
     Raises:
         InvalidInput: The file cannot be written.
     """
-    content = encoded(trace, layer, head, file_format)
+    content = encoded(trace, layer, head, file_format, site)
     if out is None:
         sys.stdout.buffer.write(content + (b"\n" if file_format == "json" else b""))
         sys.stdout.flush()

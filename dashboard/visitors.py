@@ -1,11 +1,11 @@
 """What the visitors of the app may open, from the settings and Streamlit's secrets."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from dashboard.engine import store
 from dashboard.engine.access import Access, for_visitors
-
-_TOKEN = "HF_TOKEN"
 
 
 def access() -> Access:
@@ -18,8 +18,12 @@ def access() -> Access:
 
 
 def _token() -> str | None:
-    """The environment's own token needs no handing on: the Hub's client reads it."""
+    """HF_TOKEN of the secrets, or token in their section huggingface.
+
+    The environment's own token needs no handing on: the Hub's client reads it.
+    """
     if not st.secrets.load_if_toml_exists():
         return None
-    said = st.secrets.get(_TOKEN)
+    section = st.secrets.get("huggingface")
+    said = st.secrets.get("HF_TOKEN") or (section.get("token") if isinstance(section, Mapping) else None)
     return said if isinstance(said, str) and said else None

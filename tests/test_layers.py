@@ -26,6 +26,7 @@ ROOT_FILES = {
     "pyproject.toml",
     "requirements.txt",
     "requirements-dev.txt",
+    "requirements-train.txt",
     ".gitignore",
     ".gitattributes",
     ".dockerignore",

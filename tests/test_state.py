@@ -6,14 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import state
-from dashboard.state import View, fits_link, from_query, to_query
+from dashboard import links, state
+from dashboard.links import View, fits_link, from_query, to_query
 
 numbers = st.none() | st.integers(0, 999_999_999)
 shares = st.floats(0, 1)
 views = st.builds(
     View,
     model=st.sampled_from(["smollm2", "minilm", "org/name", "/tmp/x y"]),
+    dtype=st.none() | st.sampled_from(["float32", "bfloat16", "int4"]),
+    device=st.none() | st.sampled_from(["cpu", "cuda:1", "auto"]),
     text=st.none() | st.text(max_size=200),
     pair=st.none() | st.text(max_size=200),
     generate=numbers,
@@ -24,32 +26,32 @@ views = st.builds(
     options=st.lists(
         st.tuples(st.just("integrated_gradients"), st.just("baseline"), st.sampled_from(["pad", "zero"])), max_size=3
     ).map(tuple),
-    numbers=st.sampled_from(get_args(state.Numbers)),
-    without=st.sampled_from(get_args(state.Hide)),
-    removal=st.sampled_from(get_args(state.Removal)),
-    evidence=st.sampled_from(get_args(state.Evidence)),
+    numbers=st.sampled_from(get_args(links.Numbers)),
+    without=st.sampled_from(get_args(links.Hide)),
+    removal=st.sampled_from(get_args(links.Removal)),
+    evidence=st.sampled_from(get_args(links.Evidence)),
     target=numbers,
     method=st.none() | st.sampled_from(["leave_one_out", "gradient_norm"]),
-    unit=st.sampled_from(get_args(state.Unit)),
-    form=st.sampled_from(get_args(state.Form)),
+    unit=st.sampled_from(get_args(links.Unit)),
+    form=st.sampled_from(get_args(links.Form)),
     score=st.sampled_from(["entropy", "distance"]),
     layer=numbers,
     head=numbers,
-    over=st.sampled_from(get_args(state.Over)),
+    over=st.sampled_from(get_args(links.Over)),
     pin=numbers,
-    hide=st.sampled_from(get_args(state.Hide)),
+    hide=st.sampled_from(get_args(links.Hide)),
     words=st.booleans(),
-    scale=st.sampled_from(get_args(state.Scale)),
-    palette=st.sampled_from(get_args(state.Palette)),
+    scale=st.sampled_from(get_args(links.Scale)),
+    palette=st.sampled_from(get_args(links.Palette)),
     zoom=st.none() | st.tuples(*[st.integers(0, 9999)] * 4),
-    pooling=st.sampled_from(get_args(state.Pooling)),
+    pooling=st.sampled_from(get_args(links.Pooling)),
     order=st.sampled_from(["layer", "entropy"]),
     pattern=st.sampled_from(["", "induction"]),
     filters=st.lists(st.tuples(st.sampled_from(["entropy", "self"]), shares, shares), max_size=3).map(tuple),
     thresholds=st.lists(st.tuples(st.sampled_from(["broad", "local"]), shares), max_size=3).map(tuple),
     compare=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), max_size=8).map(tuple),
-    section=st.sampled_from(get_args(state.Section)),
-    drawing=st.sampled_from(get_args(state.Drawing)),
+    section=st.sampled_from(get_args(links.Section)),
+    drawing=st.sampled_from(get_args(links.Drawing)),
 )
 
 
@@ -71,7 +73,7 @@ def test_a_first_visit_has_an_empty_link() -> None:
         {"scale": "evil", "over": "", "palette": "<script>", "hide": "x", "unit": "y", "form": "z"},
         {"zoom": "1-2", "words": "maybe"},
         {"zoom": "a-b-c-d", "packed": "!!!"},
-        {"nobody": "knows", "layer": "٣"},
+        {"nobody": "knows", "layer": "٣", "dtype": "float99"},
         {"compare": "a:b~1", "filters": "entropy:nan:1~x", "thresholds": "::", "section": "x", "drawing": "y"},
     ],
 )

@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import runtime, state
-from dashboard.engine.errors import EngineError
 from dashboard.panels.atlas import Head, Scored, atlas, controls, one_head, scored
 from dashboard.panels.compare import compare_section
 from dashboard.panels.grouping import layers_section, similarity_section
 from dashboard.panels.head_table import probe_section, profiles_section, table_section
-from dashboard.panels.head_view import Chosen, heat_map_panel
+from dashboard.panels.head_view import Chosen
 from dashboard.panels.heads import selection
 from dashboard.panels.input import with_trace
+from dashboard.panels.readings import reading_panel
+from dashboard.panels.sites import site_switch
 from dashboard.panels.text import number
-from dashboard.panels.waiting import show_error
+from dashboard.panels.waiting import errors_shown
 
 if TYPE_CHECKING:
     from dashboard.engine import Trace
@@ -33,6 +34,7 @@ _SECTIONS = {
 def results(trace: "Trace", view: state.View, live: bool) -> None:
     """Everything below the text box. A fragment: choosing a head draws only this again."""
     view = state.current() if live else view
+    site_switch(trace, view)
     found = scored(trace, view, live)
     if found is None:
         skeleton()
@@ -40,24 +42,25 @@ def results(trace: "Trace", view: state.View, live: bool) -> None:
     selected = selection(trace, view)
     controls(trace, view, found)
     left, right = st.columns([6, 7], gap="large")
-    try:
-        with left, st.container(key="panel_atlas"):
-            atlas(trace, view, found, selected)
-        with right, st.container(key="panel_selected"):
-            heat_map_panel(Chosen(trace, one_head(view), *selected))
-            _facts(found, selected)
-        st.divider()
-        st.segmented_control(
-            "Section",
-            list(_SECTIONS),
-            format_func=_SECTIONS.__getitem__,
-            label_visibility="collapsed",
-            **state.bind("section", view.section),
-        )
-        with st.container(key=f"section_{view.section}"):
-            _section(trace, view, found, selected)
-    except EngineError as error:
-        show_error(error)
+    with left, st.container(key="panel_atlas"), errors_shown():
+        atlas(trace, view, found, selected)
+    with right, st.container(key="panel_selected"), errors_shown():
+        reading_panel(Chosen(trace, one_head(view), *selected))
+        _facts(found, selected)
+    st.divider()
+    st.segmented_control(
+        "Section",
+        [name for name in _SECTIONS if name != "probe" or _reads_one_text(trace)],
+        format_func=_SECTIONS.__getitem__,
+        label_visibility="collapsed",
+        **state.bind("section", view.section),
+    )
+    with st.container(key=f"section_{view.section}"), errors_shown():
+        _section(trace, view, found, selected)
+
+
+def _reads_one_text(trace: "Trace") -> bool:
+    return trace.picture is None and not trace.model.task.writes
 
 
 def _facts(found: Scored, selected: Head) -> None:

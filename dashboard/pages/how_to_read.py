@@ -23,6 +23,10 @@ token may look at other tokens and take something from them. That looking is **a
   and each row sums to 1.
 - $d$ is the width of a head. $M$ hides what may not be seen: in a **decoder** (GPT, Llama) a token sees only itself and what
   came before, so the upper right half of its map is empty. In an **encoder** (BERT) every token sees all others.
+- In an **encoder–decoder** (translation) there are three: the encoder's and the decoder's attention to itself, and
+  **cross-attention**, where each token of the target, as it is written, looks at the source. Its map has the target down and the
+  source across; lines from each target word to its strongest source word read as an alignment.
+- A **vision transformer** cuts an image into patches, which are its tokens; what a patch looks at can be laid over the image.
 - With **grouped-query attention** several heads share keys and values; their maps still differ, because their queries do.
 
 Source: Vaswani et al. 2017, section 3.2.

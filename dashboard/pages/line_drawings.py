@@ -9,6 +9,7 @@ from dashboard.engine.errors import EngineError
 from dashboard.panels.heads import head_boxes, selection
 from dashboard.panels.input import with_trace
 from dashboard.panels.line_views import bertviz, lines_view, parts_view
+from dashboard.panels.sites import site_of, site_switch
 from dashboard.panels.waiting import show_error
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _DRAWINGS = {
 def results(trace: "Trace", view: state.View, live: bool) -> None:
     """Everything below the text box."""
     view = state.current() if live else view
+    site_switch(trace, view)
     selected = selection(trace, view)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
@@ -35,7 +37,7 @@ def results(trace: "Trace", view: state.View, live: bool) -> None:
             **state.bind("drawing", view.drawing),
         )
         if view.drawing in ("lines", "query_key"):
-            head_boxes(trace, *selected)
+            head_boxes(site_of(trace, view), *selected)
     try:
         if view.drawing == "lines":
             lines_view(trace, view, selected)

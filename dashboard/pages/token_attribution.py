@@ -28,6 +28,9 @@ _EVIDENCE = {
 }
 
 
+_OF_TEXTS = ("sensitivity", "flip", "many")
+
+
 def results(trace: "Trace", view: state.View, live: bool) -> None:
     """Everything below the text box."""
     left, right = st.columns([4, 10], gap="large")
@@ -37,21 +40,23 @@ def results(trace: "Trace", view: state.View, live: bool) -> None:
         answers = strips(trace, view, live)
     st.divider()
     st.subheader("Can I believe it?")
+    offered = [name for name in _EVIDENCE if trace.picture is None or name not in _OF_TEXTS]
+    evidence = view.evidence if view.evidence in offered else offered[0]
     st.segmented_control(
         "Evidence",
-        list(_EVIDENCE),
+        offered,
         format_func=lambda name: _EVIDENCE[name][0],
         label_visibility="collapsed",
-        **state.bind("evidence", view.evidence),
+        **state.bind("evidence", evidence),
     )
     if live:
-        with st.container(key=f"evidence_{view.evidence}"):
-            _evidence(trace, view, answers)
+        with st.container(key=f"evidence_{evidence}"):
+            _evidence(evidence, trace, view, answers)
 
 
-def _evidence(trace: "Trace", view: state.View, answers: Answers) -> None:
+def _evidence(name: str, trace: "Trace", view: state.View, answers: Answers) -> None:
     try:
-        _EVIDENCE[view.evidence][1](trace, view, answers)
+        _EVIDENCE[name][1](trace, view, answers)
     except EngineError as error:
         show_error(error)
 

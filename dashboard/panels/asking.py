@@ -57,8 +57,8 @@ def default_method(trace: "Trace") -> tuple[str, str]:
     """The method to start with, and why."""
     if len(trace.tokens) <= LEAVE_ONE_OUT_TOKENS:
         return "leave_one_out", ""
-    return "gradient_x_attention", (
-        f"Chosen because the text has more than {LEAVE_ONE_OUT_TOKENS} tokens: leave-one-out needs one run for each."
+    return attributions.quick_method(trace), (
+        f"Chosen because there are more than {LEAVE_ONE_OUT_TOKENS} tokens: leave-one-out needs one run for each."
     )
 
 
@@ -114,12 +114,12 @@ def option_boxes(trace: "Trace", view: state.View, method: "Method") -> None:
     """One box for each of a method's options."""
     chosen = dict(state.options_of(view, method.name))
     for option in method.options:
-        choices = option.choices(trace)
+        choices, default = option.choices(trace), option.default_on(trace)
         key = f"option_{method.name}_{option.name}"
-        now = chosen.get(option.name, option.default)
-        st.session_state[key] = now if now in choices else option.default
+        now = chosen.get(option.name, default)
+        st.session_state[key] = now if now in choices else default
 
-        def take(key: str = key, name: str = option.name, default: str = option.default) -> None:
+        def take(key: str = key, name: str = option.name, default: str = default) -> None:
             state.choose_option(method.name, name, st.session_state[key], default)
 
         st.selectbox(option.title, choices, key=key, on_change=take, help=option.meaning)

@@ -9,6 +9,7 @@ import streamlit as st
 from components import head_atlas
 from dashboard import runtime, state
 from dashboard.engine.patterns import PATTERNS, name_patterns
+from dashboard.panels.sites import site_of
 from dashboard.panels.waiting import result_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Scored:
 
 def scored(trace: "Trace", view: state.View, live: bool) -> Scored | None:
     """All heads with their scores and patterns; draws progress while there are none."""
-    scores = result_of(runtime.scores_job(trace), "scores") if live else runtime.finished_scores(trace)
+    site = site_of(trace, view).name
+    scores = result_of(runtime.scores_job(trace, site), "scores") if live else runtime.finished_scores(trace, site)
     if scores is None:
         return None
     known = dict(view.thresholds)
@@ -62,7 +64,8 @@ def _shown(scores: dict[str, np.ndarray], patterns: np.ndarray, view: state.View
 def controls(trace: "Trace", view: state.View, found: Scored) -> None:
     """Order, pattern, filters and pooling, and how many heads are left."""
     known = runtime.head_scores()
-    count = found.patterns.size
+    real = np.isfinite(np.stack(list(found.scores.values()))).any(0)  # a layer without attention has no heads
+    count, n_shown = int(real.sum()), sum(bool(real[head]) for head in found.shown)
     with st.container(horizontal=True, vertical_alignment="bottom", key="atlas_controls"):
         st.selectbox(
             "Order by",
@@ -83,7 +86,7 @@ def controls(trace: "Trace", view: state.View, found: Scored) -> None:
             _filters(view, found)
         with st.popover("Thresholds", icon=":material/tune:"):
             _thresholds(view)
-    said = f"**{count} heads, {len(found.shown)} shown.**"
+    said = f"**{count} heads, {n_shown} shown.**"
     if view.filters:
         said += " Filter: " + " and ".join(
             f"{low:.3g} ≤ {known[name].title.lower()} ≤ {high:.3g}" for name, low, high in view.filters if name in known
@@ -169,14 +172,14 @@ def atlas(trace: "Trace", view: state.View, found: Scored, selected: Head) -> No
     if not found.shown:
         st.info("No head passes these filters. Widen a range or choose all patterns.", icon=":material/filter_alt:")
         return
-    site = trace.sites[0]
+    site = site_of(trace, view)
     n_heads = site.n_layers * site.n_heads
     pixels = int(np.clip((_MOST_BYTES / n_heads) ** 0.5, 16, 64))
     known = runtime.head_scores()
     names = [(known[name].title.lower(), known[name].unit) for name in found.scores]
     everything = len(found.shown) == n_heads and view.order == "layer"
     payload = head_atlas.build(
-        runtime.thumbnails(trace, view.pooling, pixels),
+        runtime.thumbnails(trace, site.name, view.pooling, pixels),
         places=None if everything else found.shown,
         selected=selected,
         compared=[head for head in view.compare if head[0] < site.n_layers and head[1] < site.n_heads],
@@ -184,7 +187,7 @@ def atlas(trace: "Trace", view: state.View, found: Scored, selected: Head) -> No
         fact_names=names,
         groups=site.n_heads // site.n_kv_heads,
         palette=view.palette,
-        pooling=view.pooling if len(trace.tokens) > pixels else "none",
+        pooling=view.pooling if max(len(site.query_tokens), len(site.key_tokens)) > pixels else "none",
         # The whole model in one picture, without scrolling where that leaves something to see.
         largest=int(np.clip(_GRID_HEIGHT // site.n_layers, 24, 64)) if everything else 64,
     )

@@ -9,6 +9,7 @@ from components import heat_map
 from dashboard import runtime, state
 from dashboard.panels.atlas import Head, one_head
 from dashboard.panels.head_view import Chosen, pinned_query, window_of
+from dashboard.panels.sites import site_of
 from dashboard.panels.text import number, quoted
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def compare_section(trace: "Trace", view: state.View) -> None:
     Raises:
         EngineError: One of them cannot be drawn; the message says why.
     """
-    site = trace.sites[0]
+    site = site_of(trace, view)
     heads = [head for head in view.compare if head[0] < site.n_layers and head[1] < site.n_heads]
     if len(heads) < 2:
         st.info(
@@ -74,8 +75,8 @@ def _map(chosen: Chosen, values: np.ndarray, key: str, title: str, highest: floa
 
     payload = heat_map.build(
         values,
-        query=chosen.axis(picture.query_edges),
-        key=chosen.axis(picture.key_edges),
+        query=chosen.query_axis(picture.query_edges),
+        key=chosen.key_axis(picture.key_edges),
         pooling=picture.pooling,
         scale=scale or chosen.view.scale,
         palette=chosen.view.palette,
@@ -95,12 +96,13 @@ def _difference(trace: "Trace", view: state.View, heads: list[Head], shown: dict
     others = [head for head in heads if head != a]
     b = right.selectbox("minus", others, format_func=name, key="difference_b", persist_state="session")
     pinned = pinned_query(trace, view)
-    alike = runtime.pair_similarity(trace, a, b)
-    correlation = runtime.row_correlation(trace, a, b, pinned)
+    site = site_of(trace, view)
+    alike = runtime.pair_similarity(trace, site.name, a, b)
+    correlation = runtime.row_correlation(trace, site.name, a, b, pinned)
     said = "not defined" if np.isnan(correlation) else number(correlation)
     numbers.markdown(
         f"Similarity of rows (1 − Jensen–Shannon divergence): **{number(float(alike.mean()))}** on average, "
-        f"**{number(float(alike[pinned]))}** for {quoted(trace.tokens[pinned])}.  \n"
+        f"**{number(float(alike[pinned]))}** for {quoted(site.query_tokens[pinned])}.  \n"
         f"Spearman correlation of that row: **{said}**."
     )
     window = window_of(trace, view)

@@ -19,7 +19,7 @@ MOST_TOKENS = 64
 def continuation(trace: "Trace", view: state.View, live: bool) -> None:
     """A button that lets a decoder go on, and what it says; a click on one of its tokens explains that token."""
     _, text, continued, *_ = trace.key
-    if trace.prediction.kind != "next token" or not live or not isinstance(text, str):
+    if trace.prediction.kind != "next token" or not live:
         return
     if not view.generate:
         st.button(

@@ -114,7 +114,7 @@ def _use(text: str) -> None:
     now = state.current()
     first, shown = st.session_state.get("before_flip", (None, None))
     st.session_state["before_flip"] = (first if first is not None and shown == now.text else now, text)
-    state.new_text(text)
+    state.edited_text(text)
 
 
 def _undo() -> None:

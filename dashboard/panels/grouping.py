@@ -12,18 +12,19 @@ from dashboard.engine.patterns import PATTERNS
 from dashboard.panels.atlas import Head, Scored
 from dashboard.panels.compare import name
 from dashboard.panels.head_view import Chosen, pinned_query
+from dashboard.panels.sites import site_of
 from dashboard.panels.text import quoted
 from dashboard.panels.waiting import result_of
 
 if TYPE_CHECKING:
-    from dashboard.engine import Similarity, Trace
+    from dashboard.engine import Similarity, Site, Trace
 
 _COLOURS = {"layer": "Layer", "pattern": "Pattern", "kv": "Key/value head"}
 
 
 def similarity_section(trace: "Trace", view: state.View, found: Scored, selected: Head) -> None:
     """Draws the tree, the ordered matrix and the map."""
-    alike = result_of(runtime.similarity_job(trace), "similarity")
+    alike = result_of(runtime.similarity_job(trace, site_of(trace, view).name), "similarity")
     if alike is None:
         return
     if alike.n_queries < alike.n_tokens:
@@ -41,7 +42,7 @@ def similarity_section(trace: "Trace", view: state.View, found: Scored, selected
         by = st.segmented_control(
             "Colour by", list(_COLOURS), default="layer", format_func=_COLOURS.__getitem__, key="map_colour"
         )
-        _map(trace, alike, places, found, selected, by or "layer")
+        _map(site_of(trace, view), alike, places, found, selected, by or "layer")
         st.caption(
             "Classical scaling of the Jensen–Shannon distance; near means alike. Two dimensions keep "
             f"{places.share:.0%} of the squared distances: the matrix has the exact numbers."
@@ -70,9 +71,9 @@ def _matrix(alike: "Similarity", order: np.ndarray, view: state.View) -> None:
     st.caption("1: the same rows. 0: no two rows share a key. Click a row to select its head.")
 
 
-def _map(trace: "Trace", alike: "Similarity", places: Any, found: Scored, selected: Head, by: str) -> None:
+def _map(site: "Site", alike: "Similarity", places: Any, found: Scored, selected: Head, by: str) -> None:
     heads = np.array(alike.heads)
-    share = trace.sites[0].n_heads // trace.sites[0].n_kv_heads
+    share = site.n_heads // site.n_kv_heads
     if by == "pattern":
         names = [str(found.patterns[head]) for head in alike.heads]
         colours: Any = [PATTERNS[pattern].title if pattern else "none" for pattern in names]
@@ -110,11 +111,19 @@ def layers_section(trace: "Trace", view: state.View, head: int) -> None:
         )
         or "mean"
     )
-    drawn = [i for i, layer in enumerate(trace.layers["self"]) if layer is not None]
+    site = site_of(trace, view)
+    n_keys = len(site.key_tokens)
+    drawn = [i for i, layer in enumerate(trace.layers[site.name]) if layer is not None]
     rows, edges = [], np.array([])
     for layer in drawn:
         picture = runtime.heat_map(
-            trace, layer=layer, head=head, over=each, hide=view.hide, window=(pinned, pinned + 1, 0, len(trace.tokens))
+            trace,
+            site=site.name,
+            layer=layer,
+            head=head,
+            over=each,
+            hide=view.hide,
+            window=(pinned, pinned + 1, 0, n_keys),
         )
         rows.append(picture.values[0])
         edges = picture.key_edges
@@ -122,8 +131,8 @@ def layers_section(trace: "Trace", view: state.View, head: int) -> None:
     payload = heat_map.build(
         np.stack(rows),
         query=heat_map.Axis([TokenLabel(f"L{layer}") for layer in drawn], np.arange(len(drawn) + 1)),
-        key=chosen.axis(edges, words=False),
-        pooling="none" if len(edges) - 1 == len(trace.tokens) else "max",
+        key=chosen.key_axis(edges, words=False),
+        pooling="none" if len(edges) - 1 == n_keys else "max",
         scale=view.scale,
         palette=view.palette,
         title="",
@@ -134,6 +143,6 @@ def layers_section(trace: "Trace", view: state.View, head: int) -> None:
         if event.pin is not None and event.pin != heat_map.UNPIN:
             state.update(layer=drawn[event.pin], head=head)
 
-    st.markdown(f"**{quoted(trace.tokens[pinned])} looks at, layer by layer**")
+    st.markdown(f"**{quoted(site.query_tokens[pinned])} looks at, layer by layer**")
     heat_map.heat_map(payload, key="layers_map", on_pin=choose)
     st.caption("Click a layer to select it. Another token: click its row in the map of the selected head.")

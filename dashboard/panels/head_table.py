@@ -11,6 +11,7 @@ from dashboard import runtime, state
 from dashboard.engine.patterns import PATTERNS
 from dashboard.panels.atlas import Head, Scored
 from dashboard.panels.compare import name
+from dashboard.panels.sites import site_of
 from dashboard.panels.waiting import result_of
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ def table_section(trace: "Trace", view: state.View, found: Scored) -> None:
     rows["pattern"] = [PATTERNS[p].title if (p := str(found.patterns[head])) else "" for head in heads]
     for score, values in found.scores.items():
         rows[known[score].title.lower()] = [float(values[head]) for head in heads]
-    kv_share = trace.sites[0].n_heads // trace.sites[0].n_kv_heads
+    site = site_of(trace, view)
+    kv_share = site.n_heads // site.n_kv_heads
     if kv_share > 1:
         rows["key/value head"] = [h[1] // kv_share for h in heads]
-    importance = _importance(trace)
+    importance = _importance(trace, site.name)
     if importance is not None:
         rows["importance"] = [float(importance[head]) for head in heads]
     help_of = {s.title.lower(): f"{s.meaning}\n\n${s.formula}$\n\n{s.source}" for s in known.values()}
@@ -63,14 +65,14 @@ def table_section(trace: "Trace", view: state.View, found: Scored) -> None:
     st.caption("Select a row to select its head. Empty numbers: no row of this text counts for that score.")
 
 
-def _importance(trace: "Trace") -> np.ndarray | None:
+def _importance(trace: "Trace", site: str) -> np.ndarray | None:
     target = trace.prediction.choices[0].id
-    wanted = ("importance", *trace.key)
+    wanted = ("importance", *trace.key, site)
     if st.session_state.get("want_importance"):
         st.session_state["importance_for"] = wanted
     if st.session_state.get("importance_for") != wanted:
         return None
-    return result_of(runtime.importance_job(trace, target), "importance")
+    return result_of(runtime.importance_job(trace, target, site), "importance")
 
 
 def profiles_section(found: Scored, selected: Head) -> None:

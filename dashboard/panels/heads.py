@@ -8,11 +8,13 @@ import streamlit as st
 from components import head_map
 from dashboard import runtime, state
 from dashboard.engine.errors import EngineError
-from dashboard.panels.head_view import Chosen, heat_map_panel, pinned_query, row_panel
+from dashboard.panels.head_view import Chosen, row_panel
+from dashboard.panels.readings import reading_panel
+from dashboard.panels.sites import default_query, site_of, site_switch
 from dashboard.panels.waiting import result_of, show_error
 
 if TYPE_CHECKING:
-    from dashboard.engine import Trace
+    from dashboard.engine import Site, Trace
 
 _HIDE = {"nothing": "Nothing", "first": "First token", "special": "Special tokens"}
 _SCALE = {"linear": "Linear", "log": "Logarithmic", "row": "Per row"}
@@ -31,6 +33,7 @@ def heads_row(trace: "Trace", view: state.View, live: bool) -> None:
         live: True to follow the link; false for an older trace that stays on screen meanwhile.
     """
     view = state.current() if live else view
+    site_switch(trace, view)
     layer, head = selection(trace, view)
     _controls(trace, view, layer, head)
     left, middle, right = st.columns([4, 8, 4], gap="large")
@@ -39,7 +42,7 @@ def heads_row(trace: "Trace", view: state.View, live: bool) -> None:
     chosen = Chosen(trace, view, layer, head)
     try:
         with middle, st.container(key="panel_heat_map"):
-            picture = heat_map_panel(chosen)
+            picture = reading_panel(chosen)
         with right, st.container(key="panel_row"):
             row_panel(chosen, picture)
     except EngineError as error:  # a layer without attention, a head that this layer lacks, no memory
@@ -49,8 +52,8 @@ def heads_row(trace: "Trace", view: state.View, live: bool) -> None:
 
 def selection(trace: "Trace", view: state.View) -> tuple[int, int]:
     """The chosen head, or the nearest there is; without a choice, one with something to see."""
-    site = trace.sites[0]
-    layer, head = trace.reading_head(pinned_query(trace, state.View()))
+    site = site_of(trace, view)
+    layer, head = trace.reading_head(default_query(trace, site), site.name)
     if view.layer is not None:
         layer = min(view.layer, site.n_layers - 1)
     if view.head is not None:
@@ -74,7 +77,9 @@ def _head_map(trace: "Trace", view: state.View, layer: int, head: int, live: boo
         label_visibility="collapsed",
         **state.bind("score", score.name),
     )
-    scores = result_of(runtime.scores_job(trace), "scores", narrow=True) if live else runtime.finished_scores(trace)
+    site = site_of(trace, view)
+    job = runtime.scores_job(trace, site.name) if live else None
+    scores = runtime.finished_scores(trace, site.name) if job is None else result_of(job, "scores", narrow=True)
     if scores is None:
         st.html('<div class="skeleton" style="height: 24rem"></div>')
         return
@@ -87,7 +92,7 @@ def _head_map(trace: "Trace", view: state.View, layer: int, head: int, live: boo
         low=0.0,
         high=high,
         palette=view.palette,
-        missing="no softmax attention in this layer" if None in trace.layers["self"] else "no row of this text counts",
+        missing="no softmax attention, or not defined here" if None in trace.layers[site.name] else "not defined here",
     )
 
     def choose() -> None:
@@ -103,9 +108,8 @@ def _head_map(trace: "Trace", view: state.View, layer: int, head: int, live: boo
     st.caption(f"{score.meaning} Click a head, or a layer for the mean of its heads.")
 
 
-def head_boxes(trace: "Trace", layer: int, head: int) -> None:
+def head_boxes(site: "Site", layer: int, head: int) -> None:
     """Two boxes to type a layer and a head."""
-    site = trace.sites[0]
     st.number_input("Layer", 0, site.n_layers - 1, width=105, **state.bind("layer", layer, head=head))
     st.number_input("Head", 0, site.n_heads - 1, width=105, **state.bind("head", head, layer=layer))
 
@@ -113,11 +117,12 @@ def head_boxes(trace: "Trace", layer: int, head: int) -> None:
 def _controls(trace: "Trace", view: state.View, layer: int, head: int) -> None:
     """One line of controls for the map and the row beside it."""
     with st.container(horizontal=True, vertical_alignment="top", key="head_controls"):
-        head_boxes(trace, layer, head)
+        head_boxes(site_of(trace, view), layer, head)
         st.segmented_control("Show", list(_OVER), format_func=_OVER.__getitem__, **state.bind("over", view.over))
         st.selectbox("Hide", list(_HIDE), format_func=_HIDE.__getitem__, width=150, **state.bind("hide", view.hide))
         st.selectbox(
             "Scale", list(_SCALE), format_func=_SCALE.__getitem__, width=130, **state.bind("scale", view.scale)
         )
         st.selectbox("Palette", list(_PALETTE), format_func=str.title, width=120, **state.bind("palette", view.palette))
-        st.segmented_control("Join", list(_JOIN), format_func=_JOIN.__getitem__, **state.bind("words", view.words))
+        if trace.picture is None:
+            st.segmented_control("Join", list(_JOIN), format_func=_JOIN.__getitem__, **state.bind("words", view.words))

@@ -6,14 +6,17 @@ import numpy as np
 import streamlit as st
 
 from components import bertviz_view, head_lines, query_key
-from dashboard import runtime, state
+from dashboard import links, runtime, state
 from dashboard.panels.atlas import Head
 from dashboard.panels.compare import name
 from dashboard.panels.head_view import pinned_query
+from dashboard.panels.sites import one_text, site_of
 from dashboard.panels.text import label, quoted
 
 if TYPE_CHECKING:
-    from dashboard.engine import Trace
+    from collections.abc import Sequence
+
+    from dashboard.engine import Token, Trace
 
 _SEGMENTS = ["all", "A→A", "A→B", "B→A", "B→B"]
 _MOST_TOKENS = 2_048
@@ -21,7 +24,7 @@ _MOST_TOKENS = 2_048
 
 def _heads_of(trace: "Trace", view: state.View, selected: Head) -> list[Head]:
     """The compared heads, or the selected one."""
-    site = trace.sites[0]
+    site = site_of(trace, view)
     heads = [head for head in view.compare if head[0] < site.n_layers and head[1] < site.n_heads]
     return heads or [selected]
 
@@ -32,7 +35,8 @@ def lines_view(trace: "Trace", view: state.View, selected: Head) -> None:
     Raises:
         EngineError: A head cannot be drawn; the message says why.
     """
-    n_tokens = len(trace.tokens)
+    site = site_of(trace, view)
+    n_tokens = max(len(site.query_tokens), len(site.key_tokens))
     if n_tokens > _MOST_TOKENS:
         st.info(
             f"Lines are drawn for up to {_MOST_TOKENS:,} tokens; this text has {n_tokens:,}. Use a heat map.",
@@ -43,27 +47,31 @@ def lines_view(trace: "Trace", view: state.View, selected: Head) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         k = st.slider("Strongest lines a query", 1, 10, 3, width=220, key="lines_k", persist_state="session")
         hide = st.toggle("Hide first token", key="lines_hide", persist_state="session")
-        if n_tokens > 2:
+        if n_tokens > 2 and one_text(site):
             split = st.slider(
-                "Part B starts at token", 1, n_tokens - 1, _second_sentence(trace), width=260, key=f"split_{n_tokens}"
+                "Part B starts at token",
+                1,
+                n_tokens - 1,
+                _second_sentence(site.key_tokens),
+                width=260,
+                key=f"split_{site.name}_{n_tokens}",
             )
             segment = st.segmented_control("Lines", _SEGMENTS, default="all", key="lines_segment") or "all"
         else:
             split, segment = 1, "all"
-    weights = np.stack([runtime.weights(trace, *head) for head in heads])
+    weights = np.stack([runtime.weights(trace, site.name, *head) for head in heads])
     if hide:
         weights[:, :, 0] = 0
-    segments = (np.arange(n_tokens) >= split).astype(np.int8)
-    labels = [label(token) for token in trace.tokens]
+    query_labels, key_labels = ([label(token) for token in side] for side in (site.query_tokens, site.key_tokens))
     payload = head_lines.build(
-        labels,
-        labels,
+        query_labels,
+        key_labels,
         head_lines.strongest(weights, k),
         heads=[(name(head), slot % 8) for slot, head in enumerate(heads)],
-        query_segments=segments,
-        key_segments=segments,
+        query_segments=_parts(len(query_labels), split),
+        key_segments=_parts(len(key_labels), split),
         segment=segment,
-        pinned=view.pin if view.pin is not None and view.pin < n_tokens else None,
+        pinned=view.pin if view.pin is not None and view.pin < len(query_labels) else None,
     )
 
     def pin() -> None:
@@ -78,25 +86,30 @@ def lines_view(trace: "Trace", view: state.View, selected: Head) -> None:
     )
 
 
-def _second_sentence(trace: "Trace") -> int:
+def _parts(n_tokens: int, split: int) -> np.ndarray:
+    """0 for tokens of part A, 1 for those of part B."""
+    return (np.arange(n_tokens) >= split).astype(np.int8)
+
+
+def _second_sentence(tokens: "Sequence[Token]") -> int:
     """Where the second sentence or segment seems to begin; the middle if there is one sentence."""
-    n_tokens = len(trace.tokens)
-    for index, token in enumerate(trace.tokens[:-2]):
+    n_tokens = len(tokens)
+    for index, token in enumerate(tokens[:-2]):
         if index > 0 and (token.special or token.text in {".", "!", "?", "↵", "。"}):
             return index + 1
     return max(1, n_tokens // 2)
 
 
-def bertviz(trace: "Trace", view: state.View, selected: Head, kind: state.Drawing) -> None:
+def bertviz(trace: "Trace", view: state.View, selected: Head, kind: links.Drawing) -> None:
     """BertViz's own drawing, with the layers that the visitor chooses.
 
     Raises:
         EngineError: A layer cannot be read; the message says why.
     """
-    n_layers = trace.sites[0].n_layers
+    site = site_of(trace, view)
     layers = st.multiselect(
         "Layers",
-        list(range(n_layers)),
+        list(range(site.n_layers)),
         default=[selected[0]],
         format_func=lambda layer: f"L{layer}",
         key="bertviz_layers",
@@ -104,7 +117,14 @@ def bertviz(trace: "Trace", view: state.View, selected: Head, kind: state.Drawin
     if not layers:
         st.info("Choose at least one layer.", icon=":material/layers:")
         return
-    site, n_tokens = trace.sites[0], len(trace.tokens)
+    if not one_text(site):
+        st.info(
+            "BertViz's drawings are made here for one text that attends to itself. *Head lines* draw "
+            f"{site.title.lower()} too.",
+            icon=":material/info:",
+        )
+        return
+    n_tokens = len(site.key_tokens)
     n_weights = len(layers) * site.n_heads * n_tokens**2
     if n_weights > bertviz_view.LIMIT:
         most = bertviz_view.LIMIT // (site.n_heads * n_tokens**2)
@@ -116,8 +136,8 @@ def bertviz(trace: "Trace", view: state.View, selected: Head, kind: state.Drawin
             icon=":material/warning:",
         )
         return
-    weights = np.stack([runtime.weights(trace, layer) for layer in sorted(layers)])
-    tokens = [(" " if token.space else "") + token.text for token in trace.tokens]
+    weights = np.stack([runtime.weights(trace, site.name, layer) for layer in sorted(layers)])
+    tokens = [(" " if token.space else "") + token.text for token in site.key_tokens]
     draw = bertviz_view.head_view if kind == "head" else bertviz_view.model_view
     shown = draw(weights, tokens, sorted(layers), dark=st.context.theme.type == "dark")
     st.caption(f"{shown.n_bytes / 1e6:.2f} MB, weights rounded to 4 digits, nothing fetched from the network.")
@@ -132,9 +152,10 @@ def parts_view(trace: "Trace", view: state.View, selected: Head) -> None:
         EngineError: Queries and keys could not be captured; the message says so.
     """
     query = pinned_query(trace, view)
-    parts = runtime.query_key(trace, *selected, query)
+    site = site_of(trace, view)
+    parts = runtime.query_key(trace, site.name, *selected, query)
     payload = query_key.build(
-        [label(token) for token in trace.tokens],
+        [label(token) for token in site.key_tokens],
         query,
         parts.query,
         parts.keys,
@@ -142,8 +163,9 @@ def parts_view(trace: "Trace", view: state.View, selected: Head) -> None:
         parts.weights,
         scale=parts.scale,
         title=f"{name(selected)}",
+        query_token=None if one_text(site) else label(site.query_tokens[query]),
     )
-    st.markdown(f"**Why {quoted(trace.tokens[query])} looks where it looks, in {name(selected)}**")
+    st.markdown(f"**Why {quoted(site.query_tokens[query])} looks where it looks, in {name(selected)}**")
     query_key.query_key(payload, key="query_key")
     st.caption(
         "Each bar is one dimension of the query, of the key, or of their product; the products times the scale add up "

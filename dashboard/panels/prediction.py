@@ -21,7 +21,9 @@ from dashboard.panels.asking import (
     why,
 )
 from dashboard.panels.continuation import continuation
-from dashboard.panels.text import duration, label, number, percent, plain, quoted
+from dashboard.panels.image_scores import score_image
+from dashboard.panels.places import place_strip
+from dashboard.panels.text import bands_of, duration, label, number, percent, plain, quoted
 from dashboard.runtime import attributions
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ _CAPTION = {
     "next token": "What comes next, after the last token",
     "masked token": "What belongs in the blank",
     "sequence class": "Which class the text is in",
+    "target token": "What the model writes at the marked place, given the source and the target before it",
+    "image class": "What is in the image",
     "token class": "Which label the marked token has",
     "answer span": "Which part of the second text answers the first",
 }
@@ -57,7 +61,7 @@ def prediction_panel(trace: "Trace", view: state.View, live: bool) -> None:
     st.subheader(f"Prediction: {prediction.kind}" if prediction.kind != "no head" else "No prediction head")
     if prediction.kind == "no head":
         st.markdown(prediction.note)
-        st.metric("Length of the sentence embedding", number(target.logit), width="content")
+        st.metric("Length of the embedding", number(target.logit), width="content")
         return
     if target.probability is None:  # a regression, or a score for a pair of texts
         for choice in prediction.choices:
@@ -91,48 +95,7 @@ def prediction_panel(trace: "Trace", view: state.View, live: bool) -> None:
         _other_choice(trace)
     st.caption(f"{_CAPTION[prediction.kind]}. Click a choice to explain it; its *vs* to ask why not that one.")
     continuation(trace, view, live)
-    if len(places := _places(trace)) > 1:
-        _place_strip(trace, places)
-
-
-def _places(trace: "Trace") -> dict[int, "Token"]:
-    """Where a prediction can be made, and what is written there: every token's label, or every blank."""
-    labels = trace.prediction.labels
-    if labels:
-        return {i: labels[i].label for i, token in enumerate(trace.tokens) if not token.special}
-    if trace.prediction.kind != "masked token" or trace.prediction.position is None:
-        return {}
-    blank = trace.tokens[trace.prediction.position].id
-    return {i: token for i, token in enumerate(trace.tokens) if token.id == blank}
-
-
-def _place_strip(trace: "Trace", places: dict[int, "Token"]) -> None:
-    """The text with its labels or blanks; a click explains another one."""
-    payload = token_strip.build(
-        [label(token) for token in trace.tokens][: token_strip.MAX_TOKENS],
-        None,
-        selected=trace.prediction.position,
-        marked=[index for index in places if index < token_strip.MAX_TOKENS],
-        max_height=160,
-    )
-
-    def choose() -> None:
-        chosen = token_strip.read_event("places")
-        if chosen in places:
-            state.update(at=chosen, target=None, against=None)
-
-    token_strip.token_strip(payload, key="places", on_select=choose)
-    st.caption("Click a marked token to explain what the model says there.")
-    if trace.prediction.labels:
-        table = pd.DataFrame(
-            {
-                "token": [trace.tokens[index].text for index in places],
-                "label": [name.text for name in places.values()],
-                "probability": [trace.prediction.labels[index].probability for index in places],
-            }
-        )
-        columns = {"probability": st.column_config.NumberColumn(format="percent")}
-        st.dataframe(table, hide_index=True, height=220, column_config=columns, key="labels")
+    place_strip(trace, view)
 
 
 def _other_choice(trace: "Trace") -> None:
@@ -167,7 +130,7 @@ def _why(trace: "Trace", view: state.View, live: bool) -> None:
     title.subheader(why(trace, view))
     choice.selectbox(
         "Method",
-        list(methods),
+        list(dict.fromkeys([*attributions.usable(trace), name])),
         format_func=lambda key: methods[key].title,
         label_visibility="collapsed",
         **state.bind("method", name),
@@ -190,7 +153,9 @@ def _scores(trace: "Trace", found: "Attribution", view: state.View) -> None:
     scores = found.per_group(units.unit_of)
     strip = slice(0, token_strip.MAX_TOKENS)
     signed = attributions.methods()[found.method].signed
-    if view.form == "strip":
+    if view.form == "strip" and trace.picture is not None:
+        score_image(trace, view, found.scores, signed=signed, unit=found.unit, key="why_image")
+    elif view.form == "strip":
         payload = token_strip.build(
             [label(unit) for unit in units.labels[strip]],
             scores[strip],
@@ -200,14 +165,23 @@ def _scores(trace: "Trace", found: "Attribution", view: state.View) -> None:
             marked=marked(trace, units),
             value_name=found.unit,
             show_numbers=True,
+            bands=bands_of(trace, units.unit_of),
+            max_height=320 if trace.bands else 220,
         )
         token_strip.token_strip(payload, key="why_strip")
         if len(scores) > token_strip.MAX_TOKENS:
             st.caption(f"The strip shows the first {token_strip.MAX_TOKENS:,} of {len(scores):,}; the table shows all.")
     table = _table(units.labels, scores, found.unit)
     with st.container(horizontal=True, vertical_alignment="center"):
-        unit_switch()
-        st.segmented_control("Show as", ["strip", "table"], label_visibility="collapsed", **state.bind("form"))
+        if trace.picture is None:
+            unit_switch()
+        st.segmented_control(
+            "Show as",
+            ["strip", "table"],
+            format_func=lambda form: "image" if form == "strip" and trace.picture is not None else form,
+            label_visibility="collapsed",
+            **state.bind("form"),
+        )
         st.download_button("CSV", table.to_csv(index=False), "attribution.csv", "text/csv", icon=":material/download:")
     if view.form == "table":
         st.dataframe(table, hide_index=True, height=min(35 * (len(table) + 1) + 3, 320), key="why_table")

@@ -153,4 +153,4 @@ def _table(rows: "tuple[Reaction, ...]") -> None:
     )
     token_strip.token_strip(payload, key="edited_strip")
 
-    st.button("Use this text", key="use_edit", on_click=state.new_text, args=(row.edit.text,))
+    st.button("Use this text", key="use_edit", on_click=state.edited_text, args=(row.edit.text,))

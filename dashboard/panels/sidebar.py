@@ -1,14 +1,18 @@
 """The sidebar: which model, what it is, how exactly it is shown, and examples to try."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import runtime, state
+from dashboard import links, runtime, state
 from dashboard.engine.catalog import MODELS
+from dashboard.panels.boxes import reads_images
+from dashboard.panels.load_as import load_as
 from dashboard.panels.text import bytes_text, plain
+from dashboard.runtime import resources
 
 if TYPE_CHECKING:
     from dashboard.engine import LoadedModel
@@ -31,32 +35,50 @@ def sidebar() -> Callable[[], None]:
         )
         if view.model in MODELS:
             st.caption(MODELS[view.model].description)
+            _about(MODELS[view.model].card)
         place = st.empty()
         place.caption("Loading …")
     return lambda: _after(view, place)
 
 
+def _about(card: str | None) -> None:
+    """The model's card; our own text, so it may be markup. Its headings are those of a page, too large here."""
+    if card is not None:
+        with st.popover("About this model", icon=":material/description:", width="stretch"):
+            st.markdown(re.sub("^#", "###", card, flags=re.MULTILINE))
+
+
 def _after(view: state.View, place: DeltaGenerator) -> None:
-    job = runtime.model_job(view.model)
+    job = runtime.model_job(view.model, view.device, view.dtype)
     with place.container():
         if job.result is not None:
             _facts(job.result)
         else:
             st.caption("Not loaded." if job.done else "Loading …")
+        if job.done:
+            load_as(view)
     with st.sidebar:
         singles = [(text, None) for text in runtime.examples(view.model, job.result)]
         _examples([*singles, *runtime.example_pairs(view.model, job.result)])
-        if not state.fits_link(view):
+        _example_images(runtime.images.examples(view.model) if reads_images(job.result) else ())
+        if not links.fits_link(view):
             st.caption("This text is too long for a link: the address shows it only in this window.")
 
 
 def _facts(model: "LoadedModel") -> None:
-    facts, proof = model.facts, model.verification
+    facts, proof, longest = model.facts, model.verification, resources.longest_text(model)
     kv = f" ({facts.n_kv_heads} kv)" if facts.n_kv_heads != facts.n_heads else ""
+    layers = model.verification.layout.n_layers
+    beside = f" and {layers['decoder']} decoder layers" if "decoder" in layers else ""
+    gaps = max(0, sum(layers.values()) - len(model.verification.layout.calls)) if model.captures else 0
+    size = facts.n_parameters
     st.caption(
-        f"{plain(facts.architecture)} · {facts.n_parameters / 1e6:,.0f} M parameters  \n"
-        f"{facts.n_layers} layers × {facts.n_heads} heads{kv}  \n"
+        f"{plain(facts.architecture)} · {f'{size / 1e6:,.0f} M' if size >= 1e6 else f'{size:,}'} parameters  \n"
+        f"{facts.n_layers} {'encoder ' if beside else ''}layers × {facts.n_heads} heads{kv}{beside}"
+        f"{f', {gaps} layers without softmax attention' if gaps else ''}  \n"
         f"{facts.dtype} · {facts.device} · {bytes_text(runtime.memory_in_use(model))} in use"
+        + (_longest(longest) if model.task.reads == "text" else ""),
+        help=_limits(longest) if model.task.reads == "text" else None,
     )
     if proof.method == "capture":
         st.badge(f"equals eager to {proof.max_difference:.0e}", icon=":material/check:", color="green")
@@ -64,10 +86,35 @@ def _facts(model: "LoadedModel") -> None:
             f"Rebuilt from queries and keys; compared with the model's own attention on {proof.n_tokens} tokens, all "
             "layers and heads."
         )
+        if facts.dtype != "float32":
+            about += " In 16 bits the model's own attention is rounded before the softmax: most of the difference."
     else:
         st.badge("read from eager attention", icon=":material/check:", color="orange")
         about = "Its queries and keys cannot be captured: the model's own weights are read, up to a token limit."
     st.caption(about)
+
+
+def _longest(longest: resources.Longest) -> str:
+    return "  \n" + (f"texts of up to {longest.tokens:,} tokens" if longest.tokens else "no memory left for a text")
+
+
+def _limits(longest: resources.Longest) -> str:
+    model = "the model has no limit" if longest.by_model is None else f"the model reads {longest.by_model:,}"
+    return f"The free memory does for texts of {longest.by_memory:,} tokens; {model}."
+
+
+def _example_images(names: Sequence[str]) -> None:
+    if not names:
+        return
+    with st.expander("Examples", expanded=True, icon=":material/lightbulb:"):
+        for name in names:
+            st.button(
+                name.replace("-", " "),
+                key=f"example_{name}",
+                type="tertiary",
+                on_click=state.new_image,
+                args=(name,),
+            )
 
 
 def _examples(texts: Sequence[tuple[str, str | None]]) -> None:

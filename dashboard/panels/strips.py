@@ -21,6 +21,7 @@ from dashboard.panels.asking import (
     sign_convention,
     why,
 )
+from dashboard.panels.image_scores import score_images
 from dashboard.panels.prediction import marked, unit_switch
 from dashboard.panels.text import duration, label, percent, plain, quoted
 from dashboard.panels.waiting import is_running
@@ -54,15 +55,16 @@ def chosen_methods(trace: "Trace", view: state.View) -> list[str]:
     """The methods that the link shows, or a few of different kinds to start with."""
     known = attributions.methods()
     chosen = [name for (name,) in view.methods if name in known]
-    return chosen or list(dict.fromkeys([default_method(trace)[0], *_START]))
+    usable = attributions.usable(trace)
+    return chosen or list(dict.fromkeys([default_method(trace)[0], *(name for name in _START if name in usable)]))
 
 
 def strips(trace: "Trace", view: state.View, live: bool) -> Answers:
     """Draws the methods' strips and the selected one's details."""
     known, names = attributions.methods(), chosen_methods(trace, view)
     st.subheader(why(trace, view))
-    _choose_methods(names)
-    _controls()
+    _choose_methods(trace, names)
+    _controls(trace)
     place = st.container()
     found, refused, complete = _collect(trace, view, names, live)
     selected = view.method if view.method in names else names[0]
@@ -77,9 +79,9 @@ def strips(trace: "Trace", view: state.View, live: bool) -> Answers:
     return Answers(found, selected, complete)
 
 
-def _choose_methods(names: list[str]) -> None:
+def _choose_methods(trace: "Trace", names: list[str]) -> None:
     known = attributions.methods()
-    ordered = sorted(known, key=lambda name: (known[name].family, known[name].title))
+    ordered = sorted({*attributions.usable(trace), *names}, key=lambda name: (known[name].family, known[name].title))
     st.session_state["control_methods"] = names
 
     def take() -> None:
@@ -97,9 +99,10 @@ def _choose_methods(names: list[str]) -> None:
     )
 
 
-def _controls() -> None:
+def _controls(trace: "Trace") -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="strip_controls"):
-        unit_switch(labelled=True)
+        if trace.picture is None:
+            unit_switch(labelled=True)
         st.segmented_control("Numbers", list(_NUMBERS), format_func=_NUMBERS.__getitem__, **state.bind("numbers"))
         st.segmented_control("Hide tokens", list(_HIDE), format_func=_HIDE.__getitem__, **state.bind("without"))
 
@@ -163,6 +166,39 @@ def _draw(trace: "Trace", view: state.View, found: "dict[str, Attribution]", sel
     rows, hidden = {}, {}
     for name in names:
         rows[name], hidden[name] = shown_scores(trace, view, found[name])
+    if trace.picture is not None:
+        score_images(trace, view, rows, found, selected)
+    else:
+        _strips(trace, view, found, rows, selected)
+    what = {"raw": "Numbers are as computed", "share": "Numbers are shares of the row's total size"}[view.numbers]
+    st.caption(
+        f"{sign_convention(trace, view)} Methods without a sign give sizes only. {what}; each row is coloured on its "
+        "own scale, up to its largest number. Click a method's name to look closer."
+    )
+    if view.without != "nothing":
+        shares = " · ".join(f"{known[name].title} {percent(hidden[name])}" for name in names)
+        st.caption(f"Hidden share of each row's total size: {shares}.")
+    elif resting := [known[name].title for name in names if _on_first(found[name]) > _MOST]:
+        st.caption(f"More than half of {', '.join(resting)} lies on the first token: hide it to see the others.")
+    if len(units.labels) > strip_stack.MAX_TOKENS:
+        st.caption(f"The strips show the first {strip_stack.MAX_TOKENS:,} of {len(units.labels):,}; the file has all.")
+    table = pd.DataFrame(
+        {
+            "position": np.arange(len(units.labels)),
+            "text": [unit.text for unit in units.labels],
+            **{f"{known[name].title} ({found[name].unit})": found[name].per_group(units.unit_of) for name in names},
+        }
+    )
+    st.download_button(
+        "CSV", table.to_csv(index=False), "attributions.csv", "text/csv", icon=":material/download:", key="strips_csv"
+    )
+
+
+def _strips(
+    trace: "Trace", view: state.View, found: "dict[str, Attribution]", rows: dict[str, np.ndarray], selected: str
+) -> None:
+    """One row for each method over the text."""
+    known, units, names = attributions.methods(), attributions.units(trace, view.unit), list(found)
     shown = slice(0, strip_stack.MAX_TOKENS)
     payload = strip_stack.build(
         [label(unit) for unit in units.labels[shown]],
@@ -188,28 +224,6 @@ def _draw(trace: "Trace", view: state.View, found: "dict[str, Attribution]", sel
             state.update(method=names[picked])
 
     strip_stack.strip_stack(payload, key="strips", on_select=choose)
-    what = {"raw": "Numbers are as computed", "share": "Numbers are shares of the row's total size"}[view.numbers]
-    st.caption(
-        f"{sign_convention(trace, view)} Methods without a sign give sizes only. {what}; each row is coloured on its "
-        "own scale, up to its largest number. Click a method's name to look closer."
-    )
-    if view.without != "nothing":
-        shares = " · ".join(f"{known[name].title} {percent(hidden[name])}" for name in names)
-        st.caption(f"Hidden share of each row's total size: {shares}.")
-    elif resting := [known[name].title for name in names if _on_first(found[name]) > _MOST]:
-        st.caption(f"More than half of {', '.join(resting)} lies on the first token: hide it to see the others.")
-    if len(units.labels) > strip_stack.MAX_TOKENS:
-        st.caption(f"The strips show the first {strip_stack.MAX_TOKENS:,} of {len(units.labels):,}; the file has all.")
-    table = pd.DataFrame(
-        {
-            "position": np.arange(len(units.labels)),
-            "text": [unit.text for unit in units.labels],
-            **{f"{known[name].title} ({found[name].unit})": found[name].per_group(units.unit_of) for name in names},
-        }
-    )
-    st.download_button(
-        "CSV", table.to_csv(index=False), "attributions.csv", "text/csv", icon=":material/download:", key="strips_csv"
-    )
 
 
 def _details(trace: "Trace", view: state.View, name: str, found: "Attribution | None") -> None:

@@ -3,12 +3,16 @@
 import re
 from typing import TYPE_CHECKING
 
+from components import token_strip
 from components.tokens import TokenLabel
+from dashboard.engine.amounts import bytes_text as bytes_text
+from dashboard.engine.amounts import duration as duration
 
 if TYPE_CHECKING:
-    from dashboard.engine import Token
+    from collections.abc import Sequence
 
-_MINUTE = 60
+    from dashboard.engine import Token, Trace
+
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^&])")
 
 
@@ -28,6 +32,22 @@ def label(token: "Token") -> TokenLabel:
     return TokenLabel(token.text, token.space, token.special, token.part)
 
 
+def bands_of(trace: "Trace", unit_of: "Sequence[int]") -> list[tuple[int, int, str]] | None:
+    """Who says which of a strip's units, in a chat: first unit, one past the last, role; None for other inputs.
+
+    Args:
+        trace: What is shown.
+        unit_of: The unit (token, word, sentence) of each token.
+    """
+    bands, at = [], 0
+    for first, stop, role in trace.bands:
+        start, end = max(unit_of[first], at), min(unit_of[stop - 1] + 1, token_strip.MAX_TOKENS)
+        if start < end:
+            bands.append((start, end, role))
+            at = end
+    return bands or None
+
+
 def number(value: float) -> str:
     """Three significant digits."""
     return f"{value:.3g}"
@@ -36,17 +56,3 @@ def number(value: float) -> str:
 def percent(share: float) -> str:
     """A share of one, in per cent, with three significant digits."""
     return f"{share * 100:.3g} %"
-
-
-def bytes_text(n_bytes: float) -> str:
-    """A size in memory, rounded for reading."""
-    return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
-
-
-def duration(seconds: float) -> str:
-    """A time, rounded for reading."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < _MINUTE:
-        return f"{seconds:.1f} s"
-    return f"{seconds / _MINUTE:.0f} min" if seconds < 60 * _MINUTE else f"{seconds / 60 / _MINUTE:.1f} h"

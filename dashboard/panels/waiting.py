@@ -1,5 +1,7 @@
 """What is on screen while a job runs, and when it failed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import streamlit as st
@@ -52,6 +54,15 @@ def is_running(job: Job[T] | None, key: str) -> bool:
 def show_error(error: EngineError) -> None:
     """Cause and remedy, where the visitor is looking."""
     st.error(f"**{plain(error.cause)}**  \n{plain(error.remedy)}", icon=":material/error:")
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Shows an error of the block where the block draws, and lets the rest of the page go on."""
+    try:
+        yield
+    except EngineError as error:
+        show_error(error)
 
 
 def _cancel(job: Job[T], key: str) -> None:

@@ -13,7 +13,7 @@ from dashboard.runtime.shelves import finished, known_job, result_job
 if TYPE_CHECKING:
     from dashboard.engine import Attribution, Choice, Token, Trace
     from dashboard.engine.attribution import Method
-    from dashboard.state import Unit
+    from dashboard.links import Unit
 
 _MOST_CLASSES, _MOST_FOUND = 2_000, 5
 
@@ -54,6 +54,18 @@ def methods() -> "Mapping[str, Method]":
     from dashboard.engine import METHODS
 
     return METHODS
+
+
+def usable(trace: "Trace") -> list[str]:
+    """The methods that nothing speaks against on this model, in the registry's order."""
+    return [name for name, method in methods().items() if not method.refuses(trace)]
+
+
+def quick_method(trace: "Trace") -> str:
+    """The method to start with on a long input."""
+    from dashboard.engine.attribution import quick_method
+
+    return quick_method(trace)
 
 
 @st.cache_resource(show_spinner=False)
@@ -130,8 +142,14 @@ def choices_named(trace: "Trace", text: str) -> "list[Choice]":
     The most probable first.
     """
     tokenizer, wanted = trace.model.tokenizer, text.strip()
-    if trace.prediction.kind in ("next token", "masked token"):
-        spelled = [tokenizer(form, add_special_tokens=False)["input_ids"] for form in (wanted, f" {wanted}")]
+    if trace.prediction.kind in ("next token", "masked token", "target token"):
+        from dashboard.engine.places import read_text
+
+        writes = trace.model.task.writes
+        spelled = [
+            read_text(tokenizer, form, target=writes, add_special_tokens=False)["input_ids"]
+            for form in (wanted, f" {wanted}")
+        ]
         ids = dict.fromkeys(form[0] for form in spelled if len(form) == 1)
         found = [trace.choice(index) for index in ids if index < len(trace.logits)]
     else:
@@ -149,9 +167,11 @@ class Units:
 
 
 def units(trace: "Trace", unit: "Unit") -> Units:
-    """The trace's text in tokens, words or sentences."""
+    """The trace's text in tokens, words or sentences; an image in its patches, whatever is asked for."""
     from dashboard.engine import tokens as text
 
+    if trace.picture is not None:
+        unit = "tokens"
     if unit == "words":
         return Units(text.join_words(trace.tokens, trace.text), tuple(token.word for token in trace.tokens))
     if unit == "sentences":

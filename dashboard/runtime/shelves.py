@@ -23,6 +23,7 @@ _KINDS = {
     "attribution": 2 * MAX_RESULTS,
     "scores": MAX_RESULTS,
     "similarity": 8,
+    "changes": 64,
     "probe": 8,
     "importance": MAX_RESULTS,
     "leaderboard": 64,
@@ -31,6 +32,9 @@ _KINDS = {
     "flip": 64,
     "study": 8,
 }
+
+# What a page asks of a trace by itself. What somebody started with a button goes on when the text changes.
+_MADE_OF = {"trace": ("attribution", "scores")}
 
 
 @st.cache_resource(show_spinner=False)
@@ -58,7 +62,7 @@ def model_shelf() -> Shelf:
     return _shelves()["model"]
 
 
-def result_job(kind: str, key: tuple[Hashable, ...], work: Callable[[Progress], T]) -> Job[T]:
+def result_job(kind: str, key: tuple[Hashable, ...], work: Callable[[Progress], T], *, beside: str = "") -> Job[T]:
     """The job that makes a result, started if there is none.
 
     A session waits for one job of a kind at a time, and leaves the one it waited for before.
@@ -67,13 +71,25 @@ def result_job(kind: str, key: tuple[Hashable, ...], work: Callable[[Progress], 
         kind: One of the kinds of results.
         key: What exactly is asked for, beginning with the model's serial number.
         work: Makes it.
+        beside: A name for jobs that are waited for beside those of the page: each name is a line of its own.
     """
-    job = _shelves()[kind].get(key, work)
-    before: Job[Any] | None = st.session_state.get(f"waiting_for_{kind}", lambda: None)()
-    if before is not None and before is not job:
-        before.leave(session())
-    st.session_state[f"waiting_for_{kind}"] = weakref.ref(job)  # its result holds a model that may be dropped
+    return wait_for(kind, _shelves()[kind].get(key, work), beside)
+
+
+def wait_for(kind: str, job: Job[T], beside: str = "") -> Job[T]:
+    """The same job, which this session now waits for instead of the one before, and of what is made of that."""
+    if waited_for(kind, beside) not in (None, job):
+        for left in (kind, *_MADE_OF.get(kind, ())):
+            if (before := waited_for(left, beside)) is not None:
+                before.leave(session())
+    st.session_state[f"waiting_for_{kind}{beside}"] = weakref.ref(job)  # its result holds a model that may be dropped
     return job
+
+
+def waited_for(kind: str, beside: str = "") -> Job[Any] | None:
+    """The job of that kind that this session waited for last."""
+    found: Job[Any] | None = st.session_state.get(f"waiting_for_{kind}{beside}", lambda: None)()
+    return found
 
 
 def known_job(kind: str, key: tuple[Hashable, ...]) -> Job[Any] | None:

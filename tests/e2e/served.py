@@ -55,12 +55,12 @@ def _tests_root(folder: Path) -> Path:
 
 
 @contextmanager
-def running(command: Sequence[str], port: int, cwd: Path, folder: Path) -> Iterator[App]:
-    """Runs a command that serves the app on that port, and ends what it started."""
+def running(command: Sequence[str], port: int, cwd: Path, folder: Path, **settings: str) -> Iterator[App]:
+    """Runs a command that serves the app on that port, with those environment variables; ends what it started."""
     app = App(f"http://127.0.0.1:{port}", folder / f"app-{port}.log")
     # Tests open tiny models from folders of their own, all below the one that pytest makes for them.
     folders = {"ATTENTION_DASHBOARD_FOLDERS": str(_tests_root(folder))}
-    environment = {**os.environ, **folders, "HF_ENDPOINT": NO_HUB, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, **folders, "HF_ENDPOINT": NO_HUB, "PYTHONUNBUFFERED": "1", **settings}
     with app.log.open("wb") as log:
         server = subprocess.Popen(
             command, cwd=cwd, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -79,9 +79,9 @@ def running(command: Sequence[str], port: int, cwd: Path, folder: Path) -> Itera
 
 
 @contextmanager
-def fresh_app(folder: Path) -> Iterator[App]:
-    """An app of its own, started as the README says."""
+def fresh_app(folder: Path, *options: str, **settings: str) -> Iterator[App]:
+    """An app of its own, started as the README says, with those options and environment variables besides."""
     port = free_port()
-    command = [sys.executable, "-m", "dashboard", "--no-browser", "--port", str(port)]
-    with running(command, port, ROOT, folder) as app:
+    command = [sys.executable, "-m", "dashboard", "--no-browser", "--port", str(port), *options]
+    with running(command, port, ROOT, folder, **settings) as app:
         yield app

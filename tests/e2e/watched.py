@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, WebSocket
 DESK = {"width": 1440, "height": 1000}
 LOCAL = {"127.0.0.1", ""}  # no host: data: and blob:
 # Streamlit looks for its server below the address of the page first, then above; the browser reports the first try.
-LOOKING_FOR_THE_SERVER = re.compile(r"/(how-to-read|heads|bertviz|attribution)/_stcore/(health|host-config)")
+LOOKING_FOR_THE_SERVER = re.compile(r"/[a-z-]+/_stcore/(health|host-config)")
 
 
 class Watched:

@@ -1,0 +1,206 @@
+"""What a link holds: one typed View <-> the URL's query parameters.
+
+Nothing here knows Streamlit: `state` reads and writes the address.
+"""
+
+import base64
+import math
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+from urllib.parse import quote
+
+from dashboard.engine.catalog import DEFAULT_MODEL
+from dashboard.engine.formats import FORMATS
+
+Over = Literal["head", "mean", "max"]
+Hide = Literal["nothing", "first", "special"]
+Scale = Literal["linear", "log", "row"]
+Palette = Literal["viridis", "cividis", "magma"]
+Unit = Literal["tokens", "words", "sentences"]
+Form = Literal["strip", "table"]
+Pooling = Literal["max", "mean"]
+Section = Literal["compare", "similarity", "layers", "table", "profiles", "probe"]
+Drawing = Literal["lines", "head", "model", "query_key"]
+Reading = Literal["", "map", "alignment", "image"]
+Numbers = Literal["raw", "share"]
+Removal = Literal["mask", "replace", "delete"]
+Evidence = Literal["leaderboard", "agreement", "sensitivity", "flip", "many"]
+
+# Longer texts are packed; past the last limit browsers and servers refuse the link, and the text stays in the session.
+_PLAIN_LIMIT = 2_000
+_LINK_LIMIT = 40_000
+_UNPACKED_LIMIT = 1_000_000
+_PACKED, _KEPT = "packed", "kept"
+TEXTS = {"text": "", "pair": "pair_", "written": "written_", "chat": "chat_"}
+"""Fields that hold texts, and what stands before the names of their packed forms."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything that a link to the dashboard says; None means "choose for me"."""
+
+    model: str = DEFAULT_MODEL
+    dtype: str | None = None
+    device: str | None = None
+    text: str | None = None
+    pair: str | None = None
+    written: str | None = None
+    chat: str | None = None
+    beams: int | None = None
+    image: str | None = None
+    site: str | None = None
+    other: str | None = None
+    generate: int | None = None
+    step: int | None = None
+    at: int | None = None
+    target: int | None = None
+    against: int | None = None
+    method: str | None = None
+    methods: tuple[tuple[str], ...] = ()
+    options: tuple[tuple[str, str, str], ...] = ()
+    numbers: Numbers = "raw"
+    without: Hide = "nothing"
+    removal: Removal = "mask"
+    evidence: Evidence = "leaderboard"
+    unit: Unit = "tokens"
+    form: Form = "strip"
+    score: str = "entropy"
+    layer: int | None = None
+    head: int | None = None
+    over: Over = "head"
+    pin: int | None = None
+    hide: Hide = "nothing"
+    words: bool = False
+    scale: Scale = "linear"
+    palette: Palette = "viridis"
+    zoom: tuple[int, int, int, int] | None = None
+    pooling: Pooling = "max"
+    order: str = "layer"
+    pattern: str = ""
+    filters: tuple[tuple[str, float, float], ...] = ()
+    thresholds: tuple[tuple[str, float], ...] = ()
+    compare: tuple[tuple[int, int], ...] = ()
+    section: Section = "compare"
+    drawing: Drawing = "lines"
+    reading: Reading = ""
+
+
+_CHOICES = {
+    "over": Over,
+    "hide": Hide,
+    "scale": Scale,
+    "palette": Palette,
+    "unit": Unit,
+    "form": Form,
+    "pooling": Pooling,
+    "section": Section,
+    "drawing": Drawing,
+    "reading": Reading,
+    "numbers": Numbers,
+    "without": Hide,
+    "removal": Removal,
+    "evidence": Evidence,
+}
+# Lists in a link: items between "~", their parts between ":", each read by its function.
+_LISTS: dict[str, tuple[Callable[[str], Any], ...]] = {
+    "filters": (str, float, float),
+    "thresholds": (str, float),
+    "compare": (int, int),
+    "methods": (str,),
+    "options": (str, str, str),
+}
+MAX_COMPARED = 8
+_MOST_ITEMS = 20
+_NUMBERS = {"target", "against", "layer", "head", "pin", "generate", "step", "at", "beams"}
+_DEFAULTS = View()
+
+
+def _read(name: str, value: str) -> Any:
+    """A field's value from the URL; its default where the URL makes no sense."""
+    default = getattr(_DEFAULTS, name)
+    if name in _NUMBERS:
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else default
+    if name in _CHOICES:
+        return value if value in get_args(_CHOICES[name]) else default
+    if name == "dtype":
+        return value if value in FORMATS else default
+    if name == "words":
+        return value == "1"
+    if name in _LISTS:
+        return _read_list(value, _LISTS[name])
+    if name == "zoom":
+        parts = value.split("-")
+        if len(parts) != 4 or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+            return default
+        return tuple(int(part) for part in parts)
+    return value
+
+
+def _read_list(value: str, readers: tuple[Callable[[str], Any], ...]) -> tuple[Any, ...]:
+    items = []
+    for item in value.split("~")[:_MOST_ITEMS]:
+        try:
+            parts = [read(part) for read, part in zip(readers, item.split(":"), strict=True)]
+        except ValueError:
+            continue
+        if all(isinstance(part, str) or (math.isfinite(part) and abs(part) < 1e9) for part in parts):
+            items.append(tuple(parts))
+    return tuple(items)
+
+
+def _write(value: Any) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, tuple) and (not value or isinstance(value[0], tuple)):
+        return "~".join(":".join(str(part) for part in item) for item in value)
+    if isinstance(value, tuple):
+        return "-".join(str(part) for part in value)
+    return str(value)
+
+
+def from_query(query: Mapping[str, str], kept: Mapping[str, str | None] | None = None) -> View:
+    """The View that a link says; what it says wrongly is left at its default.
+
+    Args:
+        query: The URL's parameters.
+        kept: This session's texts by field, for those that were too long for a link.
+    """
+    known = {f.name for f in fields(View)}
+    values = {name: _read(name, value) for name, value in query.items() if name in known}
+    for name, prefix in TEXTS.items():
+        if prefix + _PACKED in query:
+            values[name] = _unpack(query[prefix + _PACKED])
+        elif prefix + _KEPT in query:
+            values[name] = (kept or {}).get(name)
+    return View(**values)
+
+
+def to_query(view: View) -> dict[str, str]:
+    """The shortest link that says the View: only what is not at its default."""
+    query = {
+        name: _write(value)
+        for name, value in asdict(view).items()
+        if value is not None and value != getattr(_DEFAULTS, name)
+    }
+    for name, prefix in TEXTS.items():
+        if len(quote(query.get(name, ""))) > _PLAIN_LIMIT:
+            packed = base64.urlsafe_b64encode(zlib.compress(query.pop(name).encode(), 9)).decode()
+            short = len(packed) <= _LINK_LIMIT // len(TEXTS)
+            query.update({prefix + _PACKED: packed} if short else {prefix + _KEPT: "1"})
+    return query
+
+
+def fits_link(view: View) -> bool:
+    """False when the text is too long for a link, so only this session has it."""
+    return not any(prefix + _KEPT in to_query(view) for prefix in TEXTS.values())
+
+
+def _unpack(packed: str) -> str | None:
+    try:
+        unpacking = zlib.decompressobj()
+        text = unpacking.decompress(base64.b64decode(packed, altchars=b"-_", validate=True), _UNPACKED_LIMIT)
+        return text.decode() if unpacking.eof else None
+    except (ValueError, zlib.error):
+        return None
