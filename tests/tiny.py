@@ -90,12 +90,10 @@ def tokenizer(*, byte_level: bool) -> transformers.PreTrainedTokenizerFast:
         backend.train_from_iterator(_CORPUS, trainer)
         return transformers.PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", pad_token="<|end|>")
     marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    backend = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    pieces = {piece: number for number, piece in enumerate([*marks, *_word_pieces()])}
+    backend = Tokenizer(models.WordPiece(pieces, unk_token="[UNK]"))
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     backend.decoder = decoders.WordPiece()
-    backend.train_from_iterator(
-        _CORPUS, trainers.WordPieceTrainer(vocab_size=300, special_tokens=marks, show_progress=False)
-    )
     ends = [(mark, backend.token_to_id(mark)) for mark in ("[CLS]", "[SEP]")]
     backend.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ends
@@ -108,6 +106,14 @@ def tokenizer(*, byte_level: bool) -> transformers.PreTrainedTokenizerFast:
         sep_token="[SEP]",
         mask_token="[MASK]",
     )
+
+
+def _word_pieces() -> list[str]:
+    """Characters, ends of two and whole words of up to five: the library's trainer chooses others each time."""
+    words = {word for line in _CORPUS for word, _ in pre_tokenizers.BertPreTokenizer().pre_tokenize_str(line)}
+    letters = sorted(set("".join(words)))
+    ends = sorted({word[-2:] for word in words if len(word) > 3})
+    return [*letters, *(f"##{piece}" for piece in letters + ends), *sorted(w for w in words if 1 < len(w) < 6)]
 
 
 def make_folder(name: str, folder: Path) -> Path:

@@ -63,8 +63,8 @@ def test_removal_changes_the_source_and_leaves_the_target(found: Trace, removal:
     keep[0] = True
     values = values_of_subsets(question, keep, removal)
     expected = [by_hand(found, twin, row, removal) for row in keep]
-    np.testing.assert_allclose(values, expected, atol=1e-5)
-    assert np.ptp(expected) > 1e-4
+    np.testing.assert_allclose(values, expected, rtol=1e-3, atol=1e-7)
+    assert np.ptp(expected) > 0.1 * np.mean(expected)
 
 
 @pytest.mark.parametrize(("method", "removal"), [("leave_one_out", "mask"), ("replacement", "replace")])

@@ -82,11 +82,11 @@ def test_an_edited_source_keeps_the_target_and_the_step(found: Trace, twin: Any)
         assert reaction.after == pytest.approx(expected, abs=1e-5)
         assert reaction.before == pytest.approx(given.target.probability, abs=1e-6)
         assert reaction.top is not None
-        assert reaction.flipped == (reaction.top.id != found.choice().id)
+        assert reaction.flipped == (reaction.top.id != found.prediction.choices[0].id)
 
 
 def test_substitutions_in_the_source_are_measured_with_the_same_target(found: Trace, twin: Any) -> None:
-    result = flip(found, max_steps=2)
+    result = flip(found, target=found.prediction.choices[0].id, max_steps=2)
     assert result.steps
     for step in result.steps:
         ids = torch.tensor([found.model.tokenizer(step.text)["input_ids"]], device=found.model.device)
