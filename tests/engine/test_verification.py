@@ -56,6 +56,24 @@ def test_attention_that_does_not_move_the_outputs_is_refused(folder: str, monkey
     assert raised.value.remedy
 
 
+def test_a_head_that_always_says_the_same_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    """What too high a learning rate leaves: the outputs stand still, the attention below them does not."""
+    made = str(make_folder("bert for classes", tmp_path))
+    network = load_model(made, device="cpu").network
+    with torch.no_grad():
+        network.classifier.weight.zero_()
+        network.classifier.bias.copy_(torch.arange(len(network.classifier.bias)))
+    network.save_pretrained(made)
+    model = load_model(made, device="cpu")
+    assert model.verification.method == "capture"
+    assert model.verification.output_shift > 1e-3
+    found = trace(model, TEXT)
+    model.network.set_attn_implementation("eager")
+    own = model.network(**found.encoded.inputs, output_attentions=True).attentions
+    for layer, weights in enumerate(own):
+        torch.testing.assert_close(torch.tensor(found.attention(layer)), weights[0].detach(), atol=1e-5, rtol=0)
+
+
 def test_a_pass_that_is_not_reproduced_is_refused(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check that every trace gets: a 1% error in the scaling after loading must not be drawn."""
     model = load_model(folder, device="cpu")
