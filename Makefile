@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Browser tests mostly wait: two processes, a file at a time.
+TWO := --numprocesses 2 --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check install
 
 .DEFAULT_GOAL := help
@@ -14,7 +16,7 @@ run: $(VENV)/.installed ## open the dashboard in the browser
 	@$(BIN)/python -m dashboard
 
 test: check ## format, lint, types, then all tests but the slow ones
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" $(TWO)
 
 test-all: check ## the same with the slow tests
 	@$(BIN)/python -m pytest

@@ -1,7 +1,13 @@
 """Fixtures for all tests: the device, the bundled models, and annotated shapes checked while tests run."""
 
+import os
+
 import pytest
 from jaxtyping import install_import_hook
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Two processes that each take both cores wait for each other; what tests start inherits it.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Before anything imports the engine: from here on every annotated shape is checked at every call.
 install_import_hook("dashboard.engine", "beartype.beartype")

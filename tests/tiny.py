@@ -109,11 +109,12 @@ def tokenizer(*, byte_level: bool) -> transformers.PreTrainedTokenizerFast:
 
 
 def _word_pieces() -> list[str]:
-    """Characters, ends of two and whole words of up to five: the library's trainer chooses others each time."""
+    """Characters, short words, starts and ends of long ones: the library's trainer chooses others each time."""
     words = {word for line in _CORPUS for word, _ in pre_tokenizers.BertPreTokenizer().pre_tokenize_str(line)}
-    letters = sorted(set("".join(words)))
-    ends = sorted({word[-2:] for word in words if len(word) > 3})
-    return [*letters, *(f"##{piece}" for piece in letters + ends), *sorted(w for w in words if 1 < len(w) < 6)]
+    letters = set("".join(words))
+    starts = {word if len(word) < 7 else word[:3] for word in words}
+    ends = {word[-2:] for word in words if len(word) > 3}
+    return [*sorted(letters | starts), *sorted(f"##{piece}" for piece in letters | ends)]
 
 
 def make_folder(name: str, folder: Path) -> Path:
