@@ -6,7 +6,10 @@ import typer
 
 ModelOption = Annotated[
     str,
-    typer.Option("--model", help="A catalogue name, a Hub id (org/name, org/name@revision), a folder, a .gguf file."),
+    typer.Option(
+        "--model",
+        help="A catalogue name, finetuned:NAME, a Hub id (org/name, org/name@revision), a folder, a .gguf file.",
+    ),
 ]
 DeviceOption = Annotated[
     str | None, typer.Option(help="cuda, mps, cpu, or auto for all GPUs together; the best one here by default.")

@@ -11,7 +11,7 @@ from dashboard.engine.errors import Unsupported
 
 
 def train(
-    name: Annotated[str, typer.Argument(help="dates-en-fr or digits.")],
+    name: Annotated[str, typer.Argument(help="dates-en-fr, digits or sentiment.")],
     out: Annotated[Path | None, typer.Option(help="Folder to write; where the repository keeps it by default.")] = None,
 ) -> None:
     """Train a model of this repository again, with its seed, and measure it on what was held out."""

@@ -71,13 +71,14 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         self.server.requested.append(path)
         self.server.tokens.append(self.headers.get("Authorization", ""))
-        if path.startswith("/api/models/"):
-            repo_id, _, rest = path.removeprefix("/api/models/").partition("/tree/")
+        api = next((start for start in ("/api/models/", "/api/datasets/") if path.startswith(start)), None)
+        if api:
+            repo_id, _, rest = path.removeprefix(api).partition("/tree/")
             repo_id, _, revision = repo_id.partition("/revision/")
             commit = self._commit(rest.partition("?")[0] or revision)
             self._answer(repo_id, commit, "", lambda files: _tree(files) if rest else _info(repo_id, files, commit))
         else:
-            repo_id, _, rest = path.lstrip("/").partition("/resolve/")
+            repo_id, _, rest = path.lstrip("/").removeprefix("datasets/").partition("/resolve/")
             revision, _, name = rest.partition("/")
             self._answer(repo_id, self._commit(revision), name, lambda files: files[name])
 

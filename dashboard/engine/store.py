@@ -4,6 +4,7 @@ Whatever is brought is written under a temporary name and renamed when it is who
 killed at any moment leaves nothing that looks like a model.
 """
 
+import json
 import os
 import re
 import shutil
@@ -22,7 +23,23 @@ from dashboard.engine.progress import Progress, silent
 from dashboard.engine.settings import CACHE_VARIABLE
 from dashboard.engine.sources import adapter, dequantize, folder, gguf, package
 
-__all__ = ["Progress", "cache_dir", "fetch", "is_on_disk", "resolve", "resolve_base", "size_on_disk", "title_of"]
+__all__ = [
+    "Progress",
+    "as_path",
+    "cache_dir",
+    "fetch",
+    "finetuned_dir",
+    "is_on_disk",
+    "resolve",
+    "resolve_base",
+    "size_on_disk",
+    "title_of",
+]
+
+FINETUNED = "finetuned:"
+"""Before the name of a model that was fine-tuned here."""
+CARD = "card.json"
+"""What a fine-tuned model says about itself, in its folder."""
 
 _NAME = r"[A-Za-z0-9][\w.-]*"
 _HUB_ID = re.compile(rf"(?P<repo>{_NAME}(/{_NAME})?)(@(?P<revision>(?!.*\.\.)\w[\w./-]*))?", re.ASCII)
@@ -35,9 +52,15 @@ def cache_dir() -> Path:
     return Path(chosen).expanduser().absolute() if chosen else Path(user_cache_dir("attention-dashboard"))
 
 
+def finetuned_dir() -> Path:
+    """Where fine-tuned models lie unless somebody says otherwise: below the cache, which visitors may open."""
+    return cache_dir() / "finetuned"
+
+
 def is_on_disk(name: str) -> bool:
     """Whether a catalogue model is here already, so that loading it needs no network."""
-    return _home(_row(name)).is_dir()
+    row = _row(name)
+    return _home(row).is_dir() and (not row.base or is_on_disk(row.base))
 
 
 def size_on_disk(name: str) -> int:
@@ -49,8 +72,9 @@ def resolve(source: str, progress: Progress | None = None, access: Access = ANYT
     """A folder with the model, or the adapter, that `source` names; downloaded if it is not here yet.
 
     Args:
-        source: A catalogue name, the path of a folder or of a .gguf file, or a Hub id ("org/name" or "name", with
-            "@revision" behind it for a branch, a tag or a commit); tried in this order.
+        source: A catalogue name, "finetuned:" and the name of a model that was fine-tuned here, the path of a folder
+            or of a .gguf file, or a Hub id ("org/name" or "name", with "@revision" behind it for a branch, a tag or a
+            commit); tried in this order.
         progress: Told what happens; may raise `Cancelled`.
         access: What may be opened.
 
@@ -63,7 +87,9 @@ def resolve(source: str, progress: Progress | None = None, access: Access = ANYT
     source = source.strip()
     if source in MODELS:
         return fetch(source, progress)
-    path = _as_path(source, access)
+    if source.startswith(FINETUNED):
+        return _finetuned(source)
+    path = as_path(source, access)
     if path is not None:
         if path.suffix.lower() == ".gguf" and not path.is_dir():
             return gguf.unpacked(path, cache_dir(), progress or silent)
@@ -108,12 +134,28 @@ def resolve_base(where: Path, progress: Progress | None = None, access: Access =
 
 
 def title_of(source: str) -> str:
-    """What the page calls a model: the catalogue's title, or the last part of its name."""
+    """What the page calls a model: the catalogue's title, its card's, or the last part of its name."""
     source = source.strip()
     if source in MODELS:
         return MODELS[source].title
+    if source.startswith(FINETUNED):
+        try:
+            return str(json.loads((_finetuned(source) / CARD).read_text("utf-8"))["title"])
+        except (OSError, ValueError, KeyError, TypeError, errors.EngineError):
+            return source.removeprefix(FINETUNED)
     name, at, revision = source.partition("@")
     return f"{name.rsplit('/', 1)[-1]}@{revision}" if at and _HUB_ID.fullmatch(source) else Path(source).name
+
+
+def _finetuned(source: str) -> Path:
+    name = source.removeprefix(FINETUNED)
+    home = finetuned_dir() / name
+    if not re.fullmatch(_NAME, name, re.ASCII) or not home.is_dir():
+        raise errors.ModelNotFound(
+            f"No model called {name!r} was fine-tuned on this machine.",
+            "Choose one of the model list, or fine-tune one: `python -m dashboard finetune`.",
+        )
+    return folder.check(home)
 
 
 def fetch(name: str, progress: Progress | None = None) -> Path:
@@ -173,8 +215,8 @@ def _bring(row: CatalogModel, home: Path, progress: Progress) -> None:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _as_path(source: str, access: Access) -> Path | None:
-    """The path that `source` is: one that exists, or one that cannot be anything else.
+def as_path(source: str, access: Access) -> Path | None:
+    """The path that `source` is: one that exists, or one that cannot be anything else; None for other names.
 
     Raises:
         NotAllowed: It is one that may not be opened; whether it exists plays no part.

@@ -1,6 +1,6 @@
-"""How the models that this repository brings are trained.
+"""Training: fine-tuning on somebody's own texts, and the models that this repository brings.
 
-Import-light: nothing here is imported when the app starts, and torch only when a training does.
+Import-light: the app reads the list of fine-tuned models before torch is there, which comes when a training starts.
 """
 
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 TRAINED: Mapping[str, str] = {
     "dates-en-fr": "dashboard.training.dates",
     "digits": "dashboard.training.digits",
+    "sentiment": "dashboard.training.sentiment",
 }
 """Bundled models that `python -m dashboard train` makes, with the module whose `train(out, progress)` makes it.
 

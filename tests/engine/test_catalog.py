@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine import store
-from dashboard.engine.catalog import DEFAULT_MODEL, MODELS, CatalogModel, by_name
+from dashboard.engine.catalog import DEFAULT_MODEL, FIRST_MODEL, MODELS, CatalogModel, by_name
 
 ROOT = Path(__file__).resolve().parents[2]
 rows = pytest.mark.parametrize("row", MODELS.values(), ids=list(MODELS))
@@ -61,8 +61,10 @@ def test_no_two_models_name_an_image_alike() -> None:
     assert len(set(names)) == len(names) > 0
 
 
-def test_the_default_model_and_its_first_example() -> None:
+def test_the_first_model_of_the_app_and_the_default_of_the_command_line() -> None:
+    assert MODELS[FIRST_MODEL].base == "minilm"
     assert MODELS[DEFAULT_MODEL].examples[0] == "The capital of France is"
+    assert all(len(row.notes) in (0, len(row.examples)) for row in MODELS.values())
 
 
 def test_rows_cannot_be_changed() -> None:

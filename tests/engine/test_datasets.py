@@ -60,7 +60,7 @@ def test_a_table_of_one_column_and_numbered_classes() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"sentence,label\nhello,1", r"x, line 2: there is no column “text” \(there is: sentence, label\)"),
+        (b"sentence,label\nhello,1", r"x, line 1: there is no column “text” \(there is: sentence, label\)"),
         (b'{"text": "a"}\n{"txt": "b"}', r"x, line 2: there is no column “text” \(there is: txt\)"),
         (b"text,label\nhello,1\n ,0", "x, line 3: the text is empty"),
         (b"text,label\nhello,1\n,\nbye,0", "x, line 3: the text is empty"),
@@ -95,7 +95,7 @@ def test_the_ending_decides_the_format() -> None:
     """A text in a table may look like JSON."""
     content = b'{"text": "a"}\n'
     assert read_texts(content, "x.jsonl") == (Row("a"),)
-    with pytest.raises(InvalidInput, match=r"x\.csv has no rows"):
+    with pytest.raises(InvalidInput, match=r"x\.csv, line 1: there is no column “text”"):
         read_texts(content, "x.csv")
 
 

@@ -7,7 +7,7 @@ import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
@@ -21,7 +21,7 @@ from dashboard.engine.sources import adapter, checksums, folder
 from dashboard.engine.sources.hub_errors import is_trouble, translated
 
 _TEXT_FILES = (".json", ".txt", ".model", ".tiktoken", ".jinja")
-_TIMEOUT_SECONDS = 15.0
+TIMEOUT_SECONDS = 15.0
 _POLL_SECONDS = 0.1
 _MB = 1_000_000
 _NO_NETWORK = (httpx2.TransportError, OfflineModeIsEnabled)
@@ -34,6 +34,7 @@ class Wish:
     repo_id: str
     revision: str | None
     token: str | None = field(default=None, repr=False)
+    kind: Literal["model", "dataset"] = "model"
 
     @property
     def name(self) -> str:
@@ -62,8 +63,8 @@ def download(repo_id: str, revision: str | None, progress: Progress, access: Acc
         return found
     progress(f"Asking the Hub for {wish.name}", None)
     try:
-        info = HfApi(endpoint=_endpoint(), token=wish.token).model_info(
-            repo_id, revision=revision, timeout=_TIMEOUT_SECONDS, files_metadata=True
+        info = HfApi(endpoint=endpoint(), token=wish.token).model_info(
+            repo_id, revision=revision, timeout=TIMEOUT_SECONDS, files_metadata=True
         )
     except _NO_NETWORK as error:
         return _kept(wish, error)
@@ -74,9 +75,9 @@ def download(repo_id: str, revision: str | None, progress: Progress, access: Acc
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
     folder.check_names(set(sizes), f"The Hub repository {wish.name}")
     wanted = _wanted(set(sizes))
-    snapshot = _snapshot(wish, wanted, sum(sizes[name] for name in wanted), progress)
-    checksums.check(snapshot, wanted, wish.name, progress)
-    return folder.check(snapshot)
+    found = snapshot(wish, wanted, sum(sizes[name] for name in wanted), progress)
+    checksums.check(found, wanted, wish.name, progress)
+    return folder.check(found)
 
 
 def _wanted(names: set[str]) -> list[str]:
@@ -91,8 +92,8 @@ def _wanted(names: set[str]) -> list[str]:
     return sorted(weights | {name for name in top if name.endswith(_TEXT_FILES)})
 
 
-def _snapshot(wish: Wish, wanted: list[str], total: int, progress: Progress) -> Path:
-    """Download in a thread, so that `progress` is called, and can cancel, even while nothing arrives."""
+def snapshot(wish: Wish, wanted: list[str], total: int, progress: Progress) -> Path:
+    """The folder of the wanted files, fetched in a thread: `progress` is called, and can cancel, all the while."""
     arrived: list[
         int
     ] = []  # of each bar that counts bytes: the client has one for what it receives, one for what it has
@@ -152,11 +153,12 @@ def _fetch(wish: Wish, wanted: list[str], bar: type[tqdm]) -> str:
         try:
             return snapshot_download(
                 wish.repo_id,
+                repo_type=wish.kind,
                 revision=wish.revision,
                 token=wish.token,
                 allow_patterns=wanted,
                 cache_dir=_cache(),
-                endpoint=_endpoint(),
+                endpoint=endpoint(),
                 tqdm_class=bar,
             )
         except httpx2.ReadError:
@@ -166,7 +168,9 @@ def _fetch(wish: Wish, wanted: list[str], bar: type[tqdm]) -> str:
 
 
 def _snapshot_here(wish: Wish) -> Path | None:
-    """The snapshot that an earlier run brought, if it is whole."""
+    """The snapshot of a model that an earlier run brought, if it is whole."""
+    if wish.kind != "model":
+        return None
     found = [
         try_to_load_from_cache(wish.repo_id, name, cache_dir=_cache(), revision=wish.revision)
         for name in ("config.json", adapter.CONFIG)
@@ -190,8 +194,8 @@ def _kept(wish: Wish, reason: Exception) -> Path:
     ) from reason
 
 
-def _endpoint() -> str | None:
-    """Read at each call: the client itself reads it only once, when it is imported."""
+def endpoint() -> str | None:
+    """Where the Hub is; read at each call: the client itself reads it only once, when it is imported."""
     return os.environ.get("HF_ENDPOINT") or None
 
 

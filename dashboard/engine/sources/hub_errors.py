@@ -17,13 +17,14 @@ def is_trouble(error: Exception) -> bool:
     return status is not None and (status == 429 or status >= 500)
 
 
-def translated(name: str, error: Exception, *, has_token: bool = False) -> errors.EngineError:
+def translated(name: str, error: Exception, *, has_token: bool = False, kind: str = "model") -> errors.EngineError:
     """The message for an error of the Hub's client.
 
     Args:
         name: The repository, with its revision where one was asked for.
         error: What the client raised.
         has_token: The request was sent with a token of ours.
+        kind: What the repository holds, for people.
     """
     status = _status(error)
     if isinstance(error, RevisionNotFoundError):
@@ -39,15 +40,15 @@ def translated(name: str, error: Exception, *, has_token: bool = False) -> error
             remedy = "with the account whose token is in HF_TOKEN, and try again."
         return errors.DownloadFailed(
             f"The Hub repository {name} is gated: its terms must be accepted first.",
-            f"Accept them on the model's page, {remedy}",
+            f"Accept them on the {kind}'s page, {remedy}",
         )
     if status == 401:  # what the Hub answers for a private name and, to strangers, for one that does not exist
         remedy = "if it is private, set HF_TOKEN to a token that may read it and start again."
         if has_token:
             remedy = "if it is private, the token in HF_TOKEN may not read it or has run out."
-        return errors.ModelNotFound(f"The Hub shows no public model called {name}.", f"Check the spelling; {remedy}")
+        return errors.ModelNotFound(f"The Hub shows no public {kind} called {name}.", f"Check the spelling; {remedy}")
     if isinstance(error, (RepositoryNotFoundError, HFValidationError)) or status == 404:
-        return errors.ModelNotFound(f"The Hub has no model called {name}.", "Check the spelling.")
+        return errors.ModelNotFound(f"The Hub has no {kind} called {name}.", "Check the spelling.")
     if status == 429:
         return errors.DownloadFailed(
             f"The Hub refuses more requests for now (error 429) and did not give {name}.",

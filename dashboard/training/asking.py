@@ -1,0 +1,34 @@
+"""Asking in the middle of a pass whether to go on: one step of a large model can take a minute."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+
+from dashboard.engine.watched import tensors
+
+
+@contextmanager
+def asked_in_every_layer(network: nn.Module, ask: Callable[[], None]) -> Iterator[None]:
+    """Within this block, `ask` is called at each layer, on the way through the network and on the way back.
+
+    What it raises ends the pass; weights are as before it.
+    """
+
+    def on_the_way_back(gradient: Tensor) -> None:
+        ask()
+
+    def after(module: nn.Module, args: tuple[Any, ...], result: Any) -> None:
+        ask()
+        first = next(tensors(result), None)
+        if first is not None and first.requires_grad:
+            first.register_hook(on_the_way_back)
+
+    layers = [layer for part in network.modules() if isinstance(part, nn.ModuleList) for layer in part]
+    hooks = [layer.register_forward_hook(after) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

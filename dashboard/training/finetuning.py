@@ -1,0 +1,255 @@
+"""Fine-tuning: a base model learns to tell the classes of somebody's own texts."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import Timeout
+
+from dashboard.engine import store
+from dashboard.engine.access import ANYTHING, Access
+from dashboard.engine.catalog import MODELS
+from dashboard.engine.devices import memory_messages, release_memory
+from dashboard.engine.errors import Cancelled, InvalidInput
+from dashboard.engine.loading import ONE_AT_A_TIME
+from dashboard.engine.placement import choose_placement
+from dashboard.training import batches, cards, networks, saved
+from dashboard.training.asking import asked_in_every_layer
+from dashboard.training.examples import Examples, epochs_for, split
+from dashboard.training.loop import Course, Encoded, Plan, fit, look
+from dashboard.training.memory import check_training, preflight_training
+from dashboard.training.networks import Base, Method
+from dashboard.training.report import Report, make_report
+from dashboard.training.results import FineTuned, Listener, Step, unheard
+
+LEARNING_RATES: dict[Method, float] = {"lora": 1e-3, "full": 5e-5}
+"""Where the caller does not say: LoRA's small matrices start from nothing and can go faster."""
+MAX_TOKENS = 256
+_ASK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A base model and texts as it reads them, before any weight is read.
+
+    Attributes:
+        base: The model to start from.
+        rows: What it reads of each text.
+        n_cut: How many texts were cut.
+    """
+
+    base: Base
+    rows: list[dict[str, list[int]]]
+    n_cut: int
+
+    @property
+    def longest(self) -> int:
+        return max(len(row["input_ids"]) for row in self.rows)
+
+
+def finetune(
+    model: str,
+    data: Examples,
+    *,
+    method: Method = "lora",
+    epochs: int | None = None,
+    batch_size: int = 32,
+    learning_rate: float | None = None,
+    rank: int = 16,
+    seed: int = 0,
+    validation: float | int = 0.1,
+    test: float | int = 0.1,
+    patience: int | None = 2,
+    max_tokens: int = MAX_TOKENS,
+    out: Path | None = None,
+    title: str | None = None,
+    about: str = "",
+    device: str | None = None,
+    progress: Listener = unheard,
+    access: Access = ANYTHING,
+) -> FineTuned:
+    """A model that tells the classes of texts, trained, measured on held-out texts and saved.
+
+    Whoever wants to stop it raises Cancelled in `progress`: the best epoch so far (or the weights of that moment) is
+    saved all the same, and the result says "cancelled". While nothing is trained yet there is nothing to keep, and
+    Cancelled goes on to the caller.
+
+    Args:
+        model: A catalogue name, a folder, a GGUF file or a Hub id of an encoder or decoder of texts.
+        data: Texts with a class each.
+        method: "lora" trains small matrices beside the layers, "full" every weight.
+        epochs: Passes through the training texts; by default by their number, see `epochs_for`.
+        batch_size: Texts a step.
+        learning_rate: The highest one; by default 0.001 for LoRA, 0.00005 for full training.
+        rank: Of LoRA's matrices.
+        seed: Of the split, the order, the new head and dropout.
+        validation: Texts that choose the best epoch: a share below 1, or a number.
+        test: Texts that are held out and measured at the end: likewise.
+        patience: Epochs without a better one before training stops; None: never.
+        max_tokens: Longer texts are cut.
+        out: Folder to write, which must not hold anything yet; by default a new one below the cache.
+        title: What the page calls it.
+        about: A paragraph for its card.
+        device: "cpu", "cuda" or "mps"; the best one here by default.
+        progress: Called at every step and in every layer.
+        access: What may be opened.
+
+    Raises:
+        EngineError: One of its kinds, with cause and remedy.
+        Cancelled: Before anything was trained.
+    """
+    started = time.monotonic()
+    where = choose_placement(device).device
+    rate = LEARNING_RATES[method] if learning_rate is None else learning_rate
+    _check(rate, epochs=epochs, batch_size=batch_size, rank=rank, patience=patience)
+    title = title or f"{store.title_of(model)} on {data.name}"
+    saved.sweep()
+    folder = _new_folder(out, title)
+    parts = split(data.labels, validation, test, seed)
+    epochs = epochs or epochs_for(len(parts.train), batch_size)
+    prepared = prepare(model, data, max_tokens, progress, access)
+    base = prepared.base
+    release_memory()  # of trainings before: what they left counts as free
+    needs = preflight_training(base, method, rank, batch_size, prepared.longest, where)
+    check_training(needs, base.title, where)
+    train, chosen, held_out = (
+        Encoded(
+            [prepared.rows[row] for row in rows],
+            [data.labels[row] for row in rows],
+            None if data.shares is None else [data.shares[row] for row in rows],
+        )
+        for rows in (parts.train, parts.validation, parts.test)
+    )
+    with _staged(folder) as staging, memory_messages(f"training {base.title}", where), torch.random.fork_rng():
+        torch.manual_seed(seed)
+        progress(Step(f"Loading {base.title}; training takes {needs}"))
+        with _my_turn(progress):
+            network = networks.build(base, method, rank, where)
+        plan = Plan(epochs, batch_size, rate, patience, seed)
+        course = fit(
+            network, base.tokenizer, train, chosen, plan, lambda: networks.save(network, base, staging), progress
+        )
+        report = _measure(network, base, staging, held_out, plan, course, progress)
+        made = FineTuned(
+            name=folder.name,
+            title=title,
+            folder=folder,
+            base=base.source,
+            method=method,
+            classes=data.classes,
+            losses=tuple(course.losses),
+            epochs=tuple(course.epochs),
+            best_epoch=course.best_epoch or None,
+            stopped=course.stopped,
+            report=report,
+            n_train=len(parts.train),
+            n_validation=len(parts.validation),
+            n_test=len(parts.test),
+            n_cut=prepared.n_cut,
+            n_trained=sum(p.numel() for p in network.parameters() if p.requires_grad),
+            n_parameters=sum(p.numel() for p in network.parameters()),
+            seconds=time.monotonic() - started,
+        )
+        settings = {"rank": rank if method == "lora" else None, "batch_size": batch_size, "learning_rate": rate}
+        settings |= {"epochs": epochs, "patience": patience, "max_tokens": max_tokens, "seed": seed}
+        cards.write(staging, cards.make(made, data, settings, about), made.losses, data, parts.test)
+    return made
+
+
+def prepare(model: str, data: Examples, max_tokens: int, progress: Listener, access: Access) -> Prepared:
+    """The base model and the texts as it reads them.
+
+    Raises:
+        EngineError: The model is not here, or cannot tell classes of texts.
+        Cancelled: The listener said so.
+    """
+    folder = store.resolve(model, lambda message, fraction: progress(Step(message, fraction)), access)
+    base = networks.open_base(_source(model, access), store.title_of(model), folder, data.classes)
+    limits = [max_tokens, base.tokenizer.model_max_length, getattr(base.config, "max_position_embeddings", max_tokens)]
+    rows, n_cut = batches.encode(
+        base.tokenizer,
+        data.texts,
+        min(limits),
+        lambda share: progress(Step("Reading the texts as tokens", share)),
+    )
+    return Prepared(base, rows, n_cut)
+
+
+def _source(model: str, access: Access) -> str:
+    """What an adapter calls its base: paths whole, so that it is found from anywhere."""
+    name = model.strip()
+    path = None if name in MODELS or name.startswith(store.FINETUNED) else store.as_path(name, access)
+    return name if path is None else str(path)
+
+
+@contextmanager
+def _my_turn(progress: Listener) -> Iterator[None]:
+    """Waits while another model is loaded, which can take minutes; asks meanwhile whether to go on."""
+    while not ONE_AT_A_TIME.acquire(timeout=_ASK_SECONDS):
+        progress(Step("Waiting for another model that is loaded"))
+    try:
+        yield
+    finally:
+        ONE_AT_A_TIME.release()
+
+
+def _measure(
+    network: Any, base: Base, kept: Path, held_out: Encoded, plan: Plan, course: Course, progress: Listener
+) -> Report | None:
+    """The report of the weights that were kept; None where somebody does not want to wait for it."""
+    if course.stopped == "cancelled":
+        return None
+    networks.restore(network, kept)
+    said = Step("Measuring on held-out texts", 1.0, len(course.losses), len(course.losses), len(course.epochs))
+    try:
+        with asked_in_every_layer(network, lambda: progress(said)):
+            _, found = look(network, base.tokenizer, held_out, plan.batch_size)
+    except Cancelled:
+        course.stopped = "cancelled"
+        return None
+    return make_report([base.config.id2label[i] for i in range(len(base.config.id2label))], held_out.labels, found)
+
+
+def _check(rate: float, **counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise InvalidInput(f"{name.replace('_', ' ').capitalize()} is {count}.", "Choose 1 or more.")
+    if not 0 < rate < 1:
+        raise InvalidInput(f"A learning rate of {rate:g} cannot train.", "Choose one such as 0.001 or 0.00005.")
+
+
+def _new_folder(out: Path | None, title: str) -> Path:
+    if out is None:
+        return store.finetuned_dir() / saved.free_name(title)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InvalidInput(f"There is something at {out} already.", "Name a new folder.")
+    return out.absolute()
+
+
+@contextmanager
+def _staged(folder: Path) -> Iterator[Path]:
+    """A folder to write into, which takes its name when the block has ended well: no half model is ever listed."""
+    staging = saved.staging_of(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with saved.in_use(staging):
+            shutil.rmtree(staging, ignore_errors=True)  # of a process that died
+            staging.mkdir()
+            try:
+                yield staging
+                if folder.is_dir():
+                    folder.rmdir()
+                staging.rename(folder)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+    except Timeout as error:
+        raise InvalidInput(f"Another training is writing to {folder}.", "Name another folder.") from error
+    except OSError as error:
+        raise InvalidInput(
+            f"{folder} cannot be written ({error.strerror or error}).", "Name a folder that can be written."
+        ) from error

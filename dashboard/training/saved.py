@@ -1,0 +1,148 @@
+"""Models that were fine-tuned here: where they lie and which there are. Import-light: the model list reads it."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice, zip_longest
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from dashboard.engine import errors
+from dashboard.engine.sources import folder as folders
+from dashboard.engine.store import CARD, FINETUNED, finetuned_dir
+from dashboard.training.cards import HELD_OUT, READABLE
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST_NAME = 60
+_LOOKED_AT, _SHORT = 200, 300
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A fine-tuned model on this machine.
+
+    Attributes:
+        name: Its folder's name.
+        title: What the page calls it.
+        base: What it was made from.
+        method: "lora" or "full".
+        classes: Names of its classes.
+        accuracy: On its held-out texts; None where training was cancelled.
+        n_test: How many those were.
+        stopped: How training ended: "finished", "early", "cancelled".
+        created: When, as ISO 8601 in UTC.
+        folder: Where it lies.
+    """
+
+    name: str
+    title: str
+    base: str
+    method: str
+    classes: tuple[str, ...]
+    accuracy: float | None
+    n_test: int
+    stopped: str
+    created: str
+    folder: Path
+
+    @property
+    def source(self) -> str:
+        """What `load_model` and a link call it."""
+        return f"{FINETUNED}{self.name}"
+
+    @property
+    def card(self) -> str:
+        """What its card says to people."""
+        return (self.folder / READABLE).read_text("utf-8")
+
+    def held_out(self, n: int) -> list[tuple[str, str]]:
+        """Up to `n` texts that it was not trained on, short ones first, with their classes: the classes in turn."""
+        of_class: dict[str, list[str]] = {}
+        with suppress(OSError, ValueError, KeyError), (self.folder / HELD_OUT).open(encoding="utf-8") as lines:
+            for row in map(json.loads, islice(lines, _LOOKED_AT)):
+                of_class.setdefault(row["label"], []).append(row["text"])
+        for texts in of_class.values():
+            texts.sort(key=lambda text: len(text) > _SHORT)
+        in_turn = zip_longest(*([(text, label) for text in texts] for label, texts in of_class.items()))
+        return [found for turn in in_turn for found in turn if found is not None][:n]
+
+
+def finetuned_models() -> list[Saved]:
+    """The fine-tuned models of this machine that can be opened, the newest first."""
+    found = [saved for path in finetuned_dir().glob(f"[!.]*/{CARD}") if (saved := read_saved(path.parent)) is not None]
+    return sorted(found, key=lambda saved: (saved.created, saved.name), reverse=True)
+
+
+def read_saved(folder: Path) -> Saved | None:
+    """What the card in a folder says; None where it is no card, or there is no whole model beside it."""
+    try:
+        card = json.loads((folder / CARD).read_text("utf-8"))
+        folders.check(folder)
+        report, data, training = card["report"], card["data"], card["training"]
+        return Saved(
+            name=folder.name,
+            title=str(card["title"]),
+            base=str(card["base"]),
+            method=str(training["method"]),
+            classes=tuple(map(str, data["classes"])),
+            accuracy=None if report is None else float(report["accuracy"]),
+            n_test=int(data["test"]),
+            stopped=str(training["stopped"]),
+            created=str(card["created"]),
+            folder=folder,
+        )
+    except (OSError, ValueError, KeyError, TypeError, errors.EngineError):
+        return None
+
+
+@contextmanager
+def in_use(staging: Path) -> Iterator[None]:
+    """Says that somebody writes there, until the block ends or its process dies.
+
+    Raises:
+        Timeout: Somebody else does.
+    """
+    lock = FileLock(_lock_of(staging), timeout=0)
+    with lock:
+        try:
+            yield
+        finally:
+            _lock_of(staging).unlink(missing_ok=True)
+
+
+def sweep() -> None:
+    """Removes what trainings left half written whose process died."""
+    for staging in finetuned_dir().glob(".*.partial"):
+        with suppress(Timeout, OSError), in_use(staging):
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def delete(one: Saved) -> None:
+    """Removes a model's files; first its name, so that no half of it is ever listed."""
+    gone = staging_of(one.folder)
+    with suppress(OSError):
+        one.folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _lock_of(staging: Path) -> Path:
+    """Beside the folder, so that it is held until the folder has its name."""
+    return staging.with_name(f"{staging.name}.lock")
+
+
+def staging_of(folder: Path) -> Path:
+    """Where a model is written before it is whole."""
+    return folder.with_name(f".{folder.name}.partial")
+
+
+def free_name(wanted: str) -> str:
+    """A folder name like the wanted one that is not taken yet."""
+    name = _NOT_IN_NAMES.sub("-", wanted).strip("-._")[:_LONGEST_NAME] or "model"
+    found, number = name, 2
+    while (finetuned_dir() / found).exists() or staging_of(finetuned_dir() / found).exists():
+        found, number = f"{name}-{number}", number + 1
+    return found

@@ -1,0 +1,24 @@
+"""Texts that are easy to tell apart, for tiny models."""
+
+from typing import Any
+
+from dashboard.training.examples import Examples
+from dashboard.training.finetuning import finetune
+from dashboard.training.results import FineTuned
+
+_FILLERS = ("The capital of France is", "When Mary went to the store", "A quick fox jumps over", "John gave a drink to")
+_WORDS = ("Paris, Rome, Paris, Rome", "the lazy dog and a quick dog")
+
+
+def toy(n_texts: int = 80) -> Examples:
+    """Texts about cities and about dogs."""
+    labels = tuple(i % 2 for i in range(n_texts))
+    texts = tuple(f"{_FILLERS[i // 2 % 4]} {_WORDS[labels[i]]} {i * 7 % 10}{i}" for i in range(n_texts))
+    return Examples("toy texts", texts, labels, ("city", "dog"))
+
+
+def quickly(base: str, **options: Any) -> FineTuned:
+    """A short training that learns the toy texts."""
+    fast = {"lora": 1e-2, "full": 3e-3}[options.get("method", "lora")]
+    given: dict[str, Any] = {"epochs": 8, "batch_size": 8, "patience": None, "learning_rate": fast, "device": "cpu"}
+    return finetune(base, toy(), **{**given, **options})
