@@ -1,4 +1,4 @@
-"""`python -m dashboard`: start the app, export weights, list models, measure speed and faithfulness."""
+"""`python -m dashboard`: start the app, export weights, list and train models, measure speed and faithfulness."""
 
 import enum
 import json
@@ -16,6 +16,7 @@ from dashboard.engine.settings import (
     DEVICE_VARIABLE,
     DOWNLOADS_VARIABLE,
     DTYPE_VARIABLE,
+    FINETUNING_VARIABLE,
     FOLDERS_VARIABLE,
     MEMORY_VARIABLE,
     MODELS_VARIABLE,
@@ -25,7 +26,11 @@ from dashboard.engine.settings import (
 from dashboard.engine.settings import (
     downloads as downloads_setting,
 )
+from dashboard.engine.settings import (
+    finetuning as finetuning_setting,
+)
 from dashboard.faithfulness_command import faithfulness
+from dashboard.finetune_command import finetune
 from dashboard.train_command import train
 
 app = typer.Typer(
@@ -43,6 +48,7 @@ FolderOption = Annotated[
     ),
 ]
 DownloadsOption = Annotated[bool | None, typer.Option(help="Let visitors bring models from the Hub (the default).")]
+FinetuningOption = Annotated[bool | None, typer.Option(help="Let visitors fine-tune models (the default).")]
 ModelsOption = Annotated[
     int | None, typer.Option("--models", help="How many models stay in memory; 2 by default.", min=1)
 ]
@@ -75,12 +81,13 @@ def main(
     dtype: DtypeOption = None,
     folder: FolderOption = None,
     downloads: DownloadsOption = None,
+    finetuning: FinetuningOption = None,
     models: ModelsOption = None,
     memory: MemoryOption = None,
 ) -> None:
     """Without a command: start the app."""
     if context.invoked_subcommand is None:
-        serve(host, port, browser, device, dtype, folder, downloads, models, memory)
+        serve(host, port, browser, device, dtype, folder, downloads, finetuning, models, memory)
 
 
 @app.command()
@@ -92,6 +99,7 @@ def serve(
     dtype: DtypeOption = None,
     folder: FolderOption = None,
     downloads: DownloadsOption = None,
+    finetuning: FinetuningOption = None,
     models: ModelsOption = None,
     memory: MemoryOption = None,
 ) -> None:
@@ -106,12 +114,14 @@ def serve(
         DEVICE_VARIABLE: device,
         DTYPE_VARIABLE: dtype,
         FOLDERS_VARIABLE: _allowed(folder),
-        DOWNLOADS_VARIABLE: None if downloads is None else ("on" if downloads else "off"),
+        DOWNLOADS_VARIABLE: _on_or_off(downloads),
+        FINETUNING_VARIABLE: _on_or_off(finetuning),
         MODELS_VARIABLE: None if models is None else str(models),
         MEMORY_VARIABLE: memory,
     }
     os.environ.update({name: value for name, value in settings.items() if value})
     downloads_setting()  # a setting that cannot be understood ends the start, not a visitor's first load
+    finetuning_setting()
     max_models()
     max_memory()
     sys.argv = [
@@ -124,6 +134,10 @@ def serve(
         "--server.showEmailPrompt=false",
     ]
     cli.main()
+
+
+def _on_or_off(chosen: bool | None) -> str | None:
+    return None if chosen is None else "on" if chosen else "off"
 
 
 def _allowed(folders: list[Path] | None) -> str | None:
@@ -166,8 +180,9 @@ def export(
 
 @app.command()
 def models() -> None:
-    """List the catalogue: what is on this machine, and sizes."""
+    """List the models: what is on this machine, sizes, and what was fine-tuned here."""
     from dashboard.engine import store
+    from dashboard.training.saved import finetuned_models
 
     for name, row in MODELS.items():
         size = f"{store.size_on_disk(name) / 1e6:,.{0 if row.requirement else 1}f} MB"
@@ -175,9 +190,14 @@ def models() -> None:
         source = (
             f"download {row.download_bytes / 1e6:,.0f} MB ({row.requirement})" if row.requirement else "no download"
         )
+        source = f"adapter of {row.base}" if row.base else source
         print(f"{name}{' (default)' if name == DEFAULT_MODEL else ''}: {row.title} · {row.task} · {row.licence}")
         print(f"    {row.description}")
         print(f"    {where} · {source}")
+    for made in finetuned_models():
+        accuracy = "not measured" if made.accuracy is None else f"{made.accuracy:.1%} of {made.n_test:,} held-out texts"
+        print(f"{made.source}: {made.title} · {len(made.classes)} classes · {accuracy}")
+        print(f"    fine-tuned from {made.base} · {made.folder}")
     print(f"\nCache: {store.cache_dir()}")
 
 
@@ -211,6 +231,7 @@ def _lengths(tokens: str) -> list[int]:
 
 
 app.command()(faithfulness)
+app.command()(finetune)
 app.command()(train)
 
 

@@ -32,6 +32,7 @@ page = st.navigation(
             url_path="attribution",
         ),
         st.Page("pages/before_after.py", title="Before and after", icon=":material/compare:", url_path="before-after"),
+        st.Page("pages/finetune.py", title="Fine-tune", icon=":material/model_training:", url_path="fine-tune"),
         st.Page("pages/line_drawings.py", title="BertViz", icon=":material/conversion_path:", url_path="bertviz"),
         st.Page(
             "pages/how_to_read.py",

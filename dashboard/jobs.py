@@ -44,7 +44,7 @@ class Job(Generic[T]):
         except Cancelled:
             self.stopped = True
         except EngineError as error:
-            self.error = error
+            self.error = _without_frames(error)
         except Exception as error:
             logging.getLogger(__name__).exception("A job failed")
             self.error = EngineError(
@@ -70,6 +70,11 @@ class Job(Generic[T]):
         if not self.done and all(now - seen > _GONE_SECONDS for seen in list(self._waiting.values())):
             self.stopped = True
 
+    def stop(self) -> None:
+        """Ends the work for everybody, whoever waits."""
+        if not self.done:
+            self.stopped = True
+
     @property
     def done(self) -> bool:
         return self._finished.is_set()
@@ -77,6 +82,15 @@ class Job(Generic[T]):
     def wait(self, seconds: float) -> bool:
         """True once the job is done; waits that long at most."""
         return self._finished.wait(seconds)
+
+
+def _without_frames(error: EngineError) -> EngineError:
+    """The error without the frames that it came through: they would keep what the work held in memory."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
 
 
 class Shelf:

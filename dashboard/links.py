@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 from urllib.parse import quote
 
-from dashboard.engine.catalog import DEFAULT_MODEL
+from dashboard.engine.catalog import FIRST_MODEL
 from dashboard.engine.formats import FORMATS
 
 Over = Literal["head", "mean", "max"]
@@ -41,7 +41,7 @@ TEXTS = {"text": "", "pair": "pair_", "written": "written_", "chat": "chat_"}
 class View:
     """Everything that a link to the dashboard says; None means "choose for me"."""
 
-    model: str = DEFAULT_MODEL
+    model: str = FIRST_MODEL
     dtype: str | None = None
     device: str | None = None
     text: str | None = None
@@ -52,6 +52,7 @@ class View:
     image: str | None = None
     site: str | None = None
     other: str | None = None
+    training: str | None = None
     generate: int | None = None
     step: int | None = None
     at: int | None = None
@@ -178,11 +179,11 @@ def from_query(query: Mapping[str, str], kept: Mapping[str, str | None] | None =
 
 
 def to_query(view: View) -> dict[str, str]:
-    """The shortest link that says the View: only what is not at its default."""
+    """The shortest link that says the View: the model, and what is not at its default."""
     query = {
         name: _write(value)
         for name, value in asdict(view).items()
-        if value is not None and value != getattr(_DEFAULTS, name)
+        if value is not None and (name == "model" or value != getattr(_DEFAULTS, name))
     }
     for name, prefix in TEXTS.items():
         if len(quote(query.get(name, ""))) > _PLAIN_LIMIT:

@@ -5,7 +5,7 @@ is set from it when it is drawn. So a copied link, the back button and a click o
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -110,13 +110,16 @@ def remember_across_pages(page: str) -> None:
     st.session_state["query"] = st.query_params.to_dict()
 
 
-def bind(name: str, shown: Any = None, **resets: Any) -> dict[str, Any]:
+def bind(
+    name: str, shown: Any = None, read: Callable[[Any], Any] = lambda chosen: chosen, **resets: Any
+) -> dict[str, Any]:
     """Arguments that tie a widget to one field: `st.toggle("Words", **bind("words"))`.
 
     Args:
         name: The field.
         shown: What the widget shows, where that is not the field itself: a choice made for the visitor, or the nearest
             thing there is to what a link asks for.
+        read: What is meant by what was chosen, where something may be typed.
         resets: Other fields that a change of this one sets.
     """
     key = f"control_{name}"
@@ -125,6 +128,6 @@ def bind(name: str, shown: Any = None, **resets: Any) -> dict[str, Any]:
     def take() -> None:
         chosen = st.session_state[key]
         if chosen is not None:  # a segmented control that was clicked off
-            update(**{name: chosen}, **resets)
+            update(**{name: read(chosen)}, **resets)
 
     return {"key": key, "on_change": take}

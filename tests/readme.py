@@ -86,7 +86,8 @@ def _where(model: CatalogModel) -> str:
     if model.home is None:
         return f"{model.download_bytes / 1e6:.0f} MB from `{model.requirement}`"
     card = (model.home / "MODEL_CARD.md").relative_to(README.parent)
-    return f"none: in this repository ([card]({card}))"
+    other = f"that of `{model.base}`" if model.base else "none"
+    return f"{other}: in this repository ([card]({card}))"
 
 
 def tables() -> dict[str, str]:

@@ -120,7 +120,7 @@ def test_models_tells_what_is_here_and_what_is_not(tmp_path: Path) -> None:
     assert "smollm2 (default)" in here
     assert "MB on this machine" in here
     there = run("models", ATTENTION_DASHBOARD_CACHE=str(tmp_path)).stdout.decode()
-    assert there.count("not here yet") == 2
+    assert there.count("not here yet") == 3  # two from packages, and an adapter of one of them
 
 
 def test_bench_compares_in_one_run(tmp_path: Path) -> None:
@@ -207,24 +207,28 @@ def test_what_serve_is_told_reaches_the_settings(monkeypatch: pytest.MonkeyPatch
 
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    for name in ("FOLDERS", "DOWNLOADS", "MODELS", "DEVICE", "MEMORY"):
+    for name in ("FOLDERS", "DOWNLOADS", "FINETUNING", "MODELS", "DEVICE", "MEMORY"):
         monkeypatch.setenv(f"ATTENTION_DASHBOARD_{name}", "")
     monkeypatch.setattr(sys, "argv", [])
     monkeypatch.setattr(cli, "main", lambda: None)
     both = [str(tmp_path / name) for name in "ab"]
     arguments = ["--folder", both[0], "--folder", both[1], "--no-downloads", "--models", "3", "--device", "auto"]
-    arguments += ["--memory", "16GB"]
+    arguments += ["--memory", "16GB", "--no-finetuning"]
     for command in (["serve"], []):
         found = CliRunner().invoke(app, [*command, *arguments])
         assert found.exit_code == 0, found.output
-        told = {name: os.environ[f"ATTENTION_DASHBOARD_{name}"] for name in ("DOWNLOADS", "MODELS", "DEVICE", "MEMORY")}
-        assert told == {"DOWNLOADS": "off", "MODELS": "3", "DEVICE": "auto", "MEMORY": "16GB"}
+        expected = {"DOWNLOADS": "off", "FINETUNING": "off", "MODELS": "3", "DEVICE": "auto", "MEMORY": "16GB"}
+        assert {name: os.environ[f"ATTENTION_DASHBOARD_{name}"] for name in expected} == expected
         assert os.environ["ATTENTION_DASHBOARD_FOLDERS"].split(os.pathsep)[-2:] == both
         os.environ["ATTENTION_DASHBOARD_FOLDERS"] = ""
 
 
-@pytest.mark.parametrize("command", ["serve", "export", "models", "bench", "faithfulness"])
+@pytest.mark.parametrize("command", ["serve", "export", "models", "bench", "faithfulness", "finetune", "train"])
 def test_help_is_there(command: str) -> None:
-    done = run(command, "--help")
-    assert done.returncode == 0
-    assert b"Usage" in done.stdout
+    from typer.testing import CliRunner
+
+    from dashboard.__main__ import app
+
+    found = CliRunner().invoke(app, [command, "--help"])
+    assert found.exit_code == 0
+    assert "Usage" in found.output

@@ -29,7 +29,9 @@ def test_the_notebook_example_runs(smollm2: object) -> None:
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=300)
 
 
-@pytest.mark.parametrize("variable", ["CACHE", "DEVICE", "DTYPE", "FOLDERS", "DOWNLOADS", "MODELS", "MEMORY"])
+@pytest.mark.parametrize(
+    "variable", ["CACHE", "DEVICE", "DTYPE", "FOLDERS", "DOWNLOADS", "FINETUNING", "MODELS", "MEMORY"]
+)
 def test_settings_are_documented(variable: str) -> None:
     name = f"ATTENTION_DASHBOARD_{variable}"
     assert name in (ROOT / "dashboard" / "engine" / "settings.py").read_text()

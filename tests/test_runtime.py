@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.engine.errors import InvalidInput
+from dashboard.engine.errors import Cancelled, InvalidInput
 from dashboard.jobs import Job, Shelf
 
 
@@ -53,6 +53,43 @@ def test_progress_is_seen_and_leaving_stops_the_work() -> None:
     assert finished(job).stopped
     assert job.result is None
     assert job.error is None
+
+
+def test_stop_ends_it_whoever_waits_and_what_it_gives_then_is_kept() -> None:
+    reported, go = threading.Event(), threading.Event()
+
+    def work(report: Any) -> str:
+        reported.set()
+        go.wait(10)
+        try:
+            report("more", 0.6)
+        except Cancelled:
+            return "what was there by then"
+        raise AssertionError("went on")
+
+    job = Shelf(4).get("a", work)
+    job.join("me")
+    assert reported.wait(10)
+    job.stop()
+    go.set()
+    assert finished(job).result == "what was there by then"
+
+
+def test_an_error_does_not_keep_what_the_work_held() -> None:
+    held: list[weakref.ref[Sized]] = []
+
+    def work(report: Any) -> int:
+        large = Sized(1)
+        held.append(weakref.ref(large))
+        try:
+            raise RuntimeError("no memory")
+        except RuntimeError as error:
+            raise InvalidInput("It does not fit.", "Take less.") from error
+
+    job = finished(Shelf(4).get("a", work))
+    assert job.error is not None
+    gc.collect()
+    assert held[0]() is None
 
 
 def test_one_session_leaving_does_not_stop_another() -> None:

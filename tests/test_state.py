@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import links, state
+from dashboard.engine.catalog import FIRST_MODEL
 from dashboard.links import View, fits_link, from_query, to_query
 
 numbers = st.none() | st.integers(0, 999_999_999)
@@ -61,7 +62,7 @@ def test_every_view_comes_back_from_its_link(view: View) -> None:
 
 
 def test_a_first_visit_has_an_empty_link() -> None:
-    assert to_query(View()) == {}
+    assert to_query(View()) == {"model": FIRST_MODEL}  # said always: a link stays what it is when another comes first
     assert from_query({}) == View()
     assert from_query(to_query(View(text=""))).text == ""
 
@@ -96,7 +97,7 @@ def test_a_text_too_long_for_a_link_stays_in_the_session() -> None:
     text = "".join(random.Random(0).choices("abcdefghijklmnopqrstuvwxyz0123456789 ", k=100_000))
     view = View(text=text)
     assert not fits_link(view)
-    assert to_query(view) == {"kept": "1"}
+    assert to_query(view) == {"model": view.model, "kept": "1"}
     assert from_query(to_query(view), {"text": text}) == view
     assert from_query(to_query(view)).text is None
 
@@ -122,12 +123,12 @@ def test_changing_a_field_writes_the_link(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(state.st, "query_params", query)
     monkeypatch.setattr(state.st, "session_state", session)
     state.update(layer=3, head=2)
-    assert query == {"layer": "3", "head": "2"}
+    assert query == {"model": FIRST_MODEL, "layer": "3", "head": "2"}
     arguments = state.bind("scale")
     assert session["control_scale"] == "linear"
     session["control_scale"] = "log"
     arguments["on_change"]()
-    assert query == {"layer": "3", "head": "2", "scale": "log"}
+    assert query == {"model": FIRST_MODEL, "layer": "3", "head": "2", "scale": "log"}
     session["control_scale"] = None  # a segmented control clicked off keeps its value
     arguments["on_change"]()
     assert query["scale"] == "log"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import runtime, state
-from dashboard.engine.catalog import MODELS
+from dashboard.engine.errors import InvalidInput
 from dashboard.panels.before_after import (
     attributions_side_by_side,
     head_before_after,
@@ -13,8 +13,10 @@ from dashboard.panels.before_after import (
     predictions,
 )
 from dashboard.panels.input import given_of, with_trace
+from dashboard.panels.models import base_of, made_from, meant, model_titles
 from dashboard.panels.sites import site_switch
-from dashboard.panels.waiting import errors_shown, result_of
+from dashboard.panels.text import plain
+from dashboard.panels.waiting import errors_shown, result_of, show_error
 
 if TYPE_CHECKING:
     from dashboard.engine import Trace
@@ -24,15 +26,27 @@ if TYPE_CHECKING:
 def results(after: "Trace", view: state.View, live: bool) -> None:
     """Everything below the text box."""
     view = state.current() if live else view
-    _other_box(view)
-    if not view.other:
-        st.info(
-            "Choose the model to compare with: the one that this model was fine-tuned from.", icon=":material/compare:"
-        )
+    other = view.other or base_of(view.model)
+    _other_box(view, other)
+    if not other:
+        st.info("Choose the model to compare with, such as the one that this was made from.", icon=":material/compare:")
+        for source, title in made_from(view.model).items():
+            label = f"{plain(title)} was made from this model: compare"
+            if st.button(label, key=f"made_from_{source}", icon=":material/compare:"):
+                state.update(model=source, other=view.model, layer=None, head=None)
+                st.rerun()  # the whole page: it has another model now
         return
-    job = runtime.model_job(view.other, view.device, view.dtype, beside="other")
+    job = runtime.model_job(other, view.device, view.dtype, beside="other")
     model = result_of(job, "other_model")
     if model is None:
+        return
+    if model.task.reads != after.model.task.reads:
+        show_error(
+            InvalidInput(
+                f"{model.title} and {after.model.title} read different things: texts and images.",
+                "Choose a model of the same kind.",
+            )
+        )
         return
     given = given_of(model, view, str(after.encoded.given) if isinstance(after.encoded.given, str) else "")
     before = None if given is None else result_of(runtime.trace_job(model, given, beside="other"), "other_trace")
@@ -49,18 +63,17 @@ def results(after: "Trace", view: state.View, live: bool) -> None:
             head_before_after(before, after, view, selected)
 
 
-def _other_box(view: state.View) -> None:
-    options = [name for name in MODELS if name != view.model]
-    if view.other and view.other not in options:
-        options.append(view.other)
+def _other_box(view: state.View, other: str | None) -> None:
+    titles = model_titles(other)
+    titles.pop(view.model, None)
     st.selectbox(
         "Before: the model to compare with",
-        options,
+        list(titles),
         index=None,
-        format_func=lambda name: MODELS[name].title if name in MODELS else name,
+        format_func=lambda name: titles.get(name, name),
         accept_new_options=True,
         placeholder="Choose a model, or type a Hub id or a path",
-        **state.bind("other", view.other, layer=None, head=None),
+        **state.bind("other", other, read=meant, layer=None, head=None),
     )
 
 

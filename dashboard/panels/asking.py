@@ -125,7 +125,9 @@ def option_boxes(trace: "Trace", view: state.View, method: "Method") -> None:
         st.selectbox(option.title, choices, key=key, on_change=take, help=option.meaning)
 
 
-def attribution_of(trace: "Trace", wanted: Asked, live: bool, key: str) -> "Attribution | None":
+def attribution_of(
+    trace: "Trace", wanted: Asked, live: bool, key: str, *, narrow: bool = False
+) -> "Attribution | None":
     """An attribution, or what stands in its place while there is none.
 
     Args:
@@ -133,6 +135,7 @@ def attribution_of(trace: "Trace", wanted: Asked, live: bool, key: str) -> "Attr
         wanted: Which attribution.
         live: False to start nothing.
         key: A name for its widgets.
+        narrow: It stands in half a page.
     """
     if not live:
         return attributions.finished_attribution(trace, wanted)
@@ -145,7 +148,7 @@ def attribution_of(trace: "Trace", wanted: Asked, live: bool, key: str) -> "Attr
             st.info(f"**{title}** takes {price(cost)}.", icon=":material/hourglass_empty:")
             st.button("Run it", key=f"{key}_run", on_click=st.session_state.update, args=({go: (trace.key, wanted)},))
             return None
-    return result_of(attributions.attribution_job(trace, wanted), key)
+    return result_of(attributions.attribution_job(trace, wanted), key, narrow=narrow)
 
 
 def checks_and_notes(found: "Attribution") -> None:

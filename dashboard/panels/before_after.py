@@ -34,7 +34,13 @@ def predictions(before: "Trace", after: "Trace") -> None:
                 st.metric(plain(found.choices[0].label.text), number(found.choices[0].logit), width="content")
                 continue
             bars = [choice_bars.Choice(label(c.label), c.probability or 0.0, c.logit) for c in found.choices]
-            choice_bars.choice_bars(choice_bars.build(bars, selected=0), key=f"choices_{when.lower()}")
+            choice_bars.choice_bars(choice_bars.build(bars, selected=0, contrast=False), key=f"choices_{when.lower()}")
+    if before.model.task.kind != after.model.task.kind:
+        st.info(
+            "The two say different kinds of things, so neither their numbers nor what those rest on can be compared. "
+            "*Which heads moved* below can.",
+            icon=":material/info:",
+        )
 
 
 def attributions_side_by_side(before: "Trace", after: "Trace", view: state.View, live: bool) -> None:
@@ -55,7 +61,7 @@ def attributions_side_by_side(before: "Trace", after: "Trace", view: state.View,
     plain_view = state.View(method=chosen, options=view.options)  # each model's own target
     for column, trace, when in zip(st.columns(2, gap="large"), (before, after), ("before", "after"), strict=True):
         with column:
-            found = attribution_of(trace, asked(trace, plain_view, chosen), live, f"why_{when}")
+            found = attribution_of(trace, asked(trace, plain_view, chosen), live, f"why_{when}", narrow=True)
             if found is None:
                 continue
             shown = slice(0, token_strip.MAX_TOKENS)
@@ -163,7 +169,7 @@ def head_before_after(before: "Trace", after: "Trace", view: state.View, selecte
             if event.zoom is not None:
                 state.update(zoom=event.zoom or None)
 
-        with column:
+        with column, st.container(key=f"panel_one_{key}"):
             payload = heat_map.build(
                 values,
                 query=shown[1].query_axis(second.query_edges),

@@ -13,6 +13,7 @@ from dashboard.panels.continuation import MOST_TOKENS
 from dashboard.panels.status import status_line
 from dashboard.panels.waiting import result_of, show_error
 from dashboard.runtime import images
+from dashboard.runtime.examples import examples
 
 if TYPE_CHECKING:
     from dashboard.engine import LoadedModel, Trace
@@ -43,9 +44,11 @@ def with_trace(draw: Draw, skeleton: Callable[[], None]) -> None:
     if model is not None and not known:
         st.rerun()  # what it reads is known only now
     if model is not None and view.text is None and text is None and not reads_images(model):
-        if pairs := runtime.example_pairs(view.model, model):
-            state.new_text(*pairs[0])
-        st.rerun()  # the task, and so the example, is known only now
+        shown = examples(view.model, model)
+        if shown and (pair := shown[0]).pair is not None:
+            state.new_text(pair.text, pair.pair)
+        if shown:
+            st.rerun()  # the task, and so the example, is known only now
     given = None if model is None else given_of(model, view, text or "")
     trace = None
     if model is not None and given is not None:
@@ -117,4 +120,4 @@ def _text(view: state.View, model: "LoadedModel | None") -> str | None:
     """The visitor's text, or the first example on a first visit; None before there is one."""
     if view.text is not None:
         return view.text
-    return next(iter(runtime.examples(view.model, model)), None)
+    return next((one.text for one in examples(view.model, model) if one.pair is None), None)

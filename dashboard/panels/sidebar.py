@@ -8,41 +8,64 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import links, runtime, state
-from dashboard.engine.catalog import MODELS
 from dashboard.panels.boxes import reads_images
 from dashboard.panels.load_as import load_as
+from dashboard.panels.models import about, meant, model_titles
 from dashboard.panels.text import bytes_text, plain
-from dashboard.runtime import resources
+from dashboard.runtime import resources, training
+from dashboard.runtime.examples import Example, examples
 
 if TYPE_CHECKING:
     from dashboard.engine import LoadedModel
+    from dashboard.jobs import Job
 
 
 def sidebar() -> Callable[[], None]:
     """Draws the sidebar without waiting for anything; what it returns fills in the model's facts, after the page."""
     view = state.current()
     with st.sidebar:
-        options = [*MODELS, *([] if view.model in MODELS else [view.model])]
+        titles = model_titles(view.model)
         st.selectbox(
             "Model",
-            options,
-            format_func=lambda name: MODELS[name].title if name in MODELS else name,
+            list(titles),
+            format_func=lambda name: titles.get(name, name),
             accept_new_options=True,
             help="Choose one, or type a Hub id (org/name) or the path of a folder with safetensors weights.",
             **state.bind(
-                "model", layer=None, head=None, target=None, against=None, pin=None, zoom=None, step=None, at=None
+                "model",
+                read=meant,
+                layer=None,
+                head=None,
+                target=None,
+                against=None,
+                pin=None,
+                zoom=None,
+                step=None,
+                at=None,
+                other=None,
             ),
         )
-        if view.model in MODELS:
-            st.caption(MODELS[view.model].description)
-            _about(MODELS[view.model].card)
+        if (busy := training.running()) is not None:
+            st.page_link(
+                "pages/finetune.py",
+                label=f"Fine-tuning: {plain(busy.title)}",
+                icon=":material/model_training:",
+                query_params={"model": view.model, "training": busy.id},
+            )
+        description, card = about(view.model)
+        if description:
+            st.caption(plain(description))
+        _about(card)
         place = st.empty()
         place.caption("Loading …")
     return lambda: _after(view, place)
 
 
 def _about(card: str | None) -> None:
-    """The model's card; our own text, so it may be markup. Its headings are those of a page, too large here."""
+    """The model's card: markup, in which `cards.readable` escaped what strangers named.
+
+    Its headings are those of a page, too large here.
+    """
     if card is not None:
         with st.popover("About this model", icon=":material/description:", width="stretch"):
             st.markdown(re.sub("^#", "###", card, flags=re.MULTILINE))
@@ -57,12 +80,20 @@ def _after(view: state.View, place: DeltaGenerator) -> None:
             st.caption("Not loaded." if job.done else "Loading …")
         if job.done:
             load_as(view)
+        else:
+            _until_done(job)
     with st.sidebar:
-        singles = [(text, None) for text in runtime.examples(view.model, job.result)]
-        _examples([*singles, *runtime.example_pairs(view.model, job.result)])
+        _examples(examples(view.model, job.result))
         _example_images(runtime.images.examples(view.model) if reads_images(job.result) else ())
         if not links.fits_link(view):
             st.caption("This text is too long for a link: the address shows it only in this window.")
+
+
+@st.fragment(run_every=1.0)
+def _until_done(job: "Job[LoadedModel]") -> None:
+    """For pages that do not wait for the model themselves."""
+    if job.done:
+        st.rerun()
 
 
 def _facts(model: "LoadedModel") -> None:
@@ -117,16 +148,19 @@ def _example_images(names: Sequence[str]) -> None:
             )
 
 
-def _examples(texts: Sequence[tuple[str, str | None]]) -> None:
-    if not texts:
+def _examples(shown: Sequence[Example]) -> None:
+    if not shown:
         return
     with st.expander("Examples", expanded=True, icon=":material/lightbulb:"):
-        for text, pair in texts:
-            shown = text if pair is None else f"{text} / {pair}"
+        for example in shown:
+            text = example.text if example.pair is None else f"{example.text} / {example.pair}"
             st.button(
-                plain(shown if len(shown) <= 60 else shown[:59] + "…"),
-                key=f"example_{shown}",
+                plain(text if len(text) <= 60 else text[:59] + "…"),
+                key=f"example_{text}",
                 type="tertiary",
+                help=plain(example.note) or None,
                 on_click=state.new_text,
-                args=(text, pair),
+                args=(example.text, example.pair),
             )
+            if example.note:
+                st.caption(plain(example.note))

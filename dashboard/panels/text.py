@@ -1,24 +1,17 @@
 """Words and numbers as every panel writes them, and tokens as components take them."""
 
-import re
 from typing import TYPE_CHECKING
 
 from components import token_strip
 from components.tokens import TokenLabel
 from dashboard.engine.amounts import bytes_text as bytes_text
 from dashboard.engine.amounts import duration as duration
+from dashboard.markup import plain as plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dashboard.engine import Token, Trace
-
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^&])")
-
-
-def plain(text: str) -> str:
-    """Text from strangers, safe inside Streamlit's markdown: every mark shows as itself."""
-    return _MARKDOWN.sub(r"\\\1", text).replace("\n", " ")
 
 
 def quoted(token: "Token", limit: int = 24) -> str:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import visitors
-from dashboard.engine.catalog import MODELS
 from dashboard.engine.messages import Message
 from dashboard.engine.progress import Progress
 from dashboard.jobs import Job
@@ -129,20 +128,6 @@ def finished_scores(trace: "Trace", site: str) -> dict[str, Any] | None:
     """All head scores if they are here already; starts nothing."""
     found: dict[str, Any] | None = finished("scores", (*trace.key, site))
     return found
-
-
-def examples(source: str, model: "LoadedModel | None") -> tuple[str, ...]:
-    """Texts to try: the catalogue's for its models, the task's for others; none before such a model is there."""
-    if source in MODELS:
-        return MODELS[source].examples
-    if model is None:
-        return ()
-    return tuple(text.format(mask=model.tokenizer.mask_token) for text in model.task.examples)
-
-
-def example_pairs(source: str, model: "LoadedModel | None") -> tuple[tuple[str, str], ...]:
-    """The same for models that need two texts."""
-    return () if source in MODELS or model is None else model.task.example_pairs
 
 
 def head_scores() -> "Mapping[str, HeadScore]":

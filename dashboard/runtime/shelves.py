@@ -16,7 +16,8 @@ T = TypeVar("T")
 MAX_RESULTS = 256
 MAX_TRACE_BYTES = 3 * 1024**3
 
-# Kinds of results and how many of each are kept. Every key begins with its model's serial number.
+# Kinds of results and how many of each are kept. Every key begins with its model's serial number; of examples, which
+# belong to no model, with a word.
 _KINDS = {
     "trace": MAX_RESULTS,
     "generation": MAX_RESULTS,
@@ -31,7 +32,10 @@ _KINDS = {
     "sensitivity": 64,
     "flip": 64,
     "study": 8,
+    "examples": 8,
 }
+
+_MAX_BYTES = {"trace": MAX_TRACE_BYTES, "examples": 1024**3}
 
 # What a page asks of a trace by itself. What somebody started with a button goes on when the text changes.
 _MADE_OF = {"trace": ("attribution", "scores")}
@@ -39,7 +43,7 @@ _MADE_OF = {"trace": ("attribution", "scores")}
 
 @st.cache_resource(show_spinner=False)
 def _shelves() -> dict[str, Shelf]:
-    results = {kind: Shelf(size, MAX_TRACE_BYTES) if kind == "trace" else Shelf(size) for kind, size in _KINDS.items()}
+    results = {kind: Shelf(size, _MAX_BYTES.get(kind, float("inf"))) for kind, size in _KINDS.items()}
 
     def drop_results(job: Job[Any]) -> None:
         """A dropped model's results would keep it in memory."""

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 import numpy as np
 import numpy.typing as npt
-from e2e.explore import MODEL_TIMEOUT, Explore
+from e2e.explore import MODEL_TIMEOUT, Explore, of_a_model
 from playwright.sync_api import Locator, expect
 
 
@@ -16,8 +16,8 @@ class AttributionPage(Explore):
 
     def open(self, query: str = "", **parameters: str | int) -> AttributionPage:
         """Opens a link, and waits until the strips are there."""
-        query = query or urlencode(parameters, quote_via=quote)
-        self.page.goto(f"{self.url}/attribution?{query}" if query else f"{self.url}/attribution")
+        query = of_a_model(query or urlencode(parameters, quote_via=quote))
+        self.page.goto(f"{self.url}/attribution?{query}")
         return self.ready()
 
     def ready(self) -> AttributionPage:

@@ -22,7 +22,10 @@ def heads(explore: Explore) -> Callable[..., Explore]:
     """Opens the Heads page with a link."""
 
     def open_heads(**parameters: str) -> Explore:
-        query = "&".join(f"{name}={value}" for name, value in {"text": TEXT.replace(" ", "+"), **parameters}.items())
+        query = "&".join(
+            f"{name}={value}"
+            for name, value in {"model": "smollm2", "text": TEXT.replace(" ", "+"), **parameters}.items()
+        )
         explore.page.goto(f"{explore.url}/heads?{query}")
         expect(explore.page.get_by_test_id("head-atlas")).to_be_visible(timeout=MODEL_TIMEOUT)
         explore.settled()

@@ -136,7 +136,7 @@ def test_any_choice_can_be_looked_up(page: AttributionPage, engine_model: Engine
 def test_a_long_method_says_its_price_runs_and_is_cancelled(page: AttributionPage) -> None:
     text = quote("word " * 60 + "end")
     methods = "shapley~input_x_gradient"  # what waits for a click holds up nothing after it
-    page.page.goto(f"{page.url}/attribution?text={text}&methods={methods}&options=shapley:samples:50")
+    page.page.goto(f"{page.url}/attribution?model=smollm2&text={text}&methods={methods}&options=shapley:samples:50")
     expect(page.page.get_by_text(re.compile("Shapley.*takes [\\d,]+ forward passes"))).to_be_visible(timeout=240_000)
     expect(page.stack).to_be_visible(timeout=120_000)
     page.press("Run it")

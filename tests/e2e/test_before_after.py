@@ -97,3 +97,19 @@ def test_a_model_to_compare_with_is_asked_for(explore: Explore, pair: tuple[Load
     box.press("Enter")
     expect(explore.page.get_by_role("heading", name="Which heads moved")).to_be_visible(timeout=MODEL_TIMEOUT)
     explore.expect_link(f"other={pair[0].name.replace('/', '%2F')}")
+
+
+def test_a_text_is_not_compared_with_an_image(explore: Explore) -> None:
+    open_page(explore, model="sentiment", other="digits", text=TEXT)
+    expect(explore.error).to_contain_text("read different things", timeout=MODEL_TIMEOUT)
+    expect(explore.page.get_by_test_id("heat-map")).to_have_count(0)
+
+
+def test_a_base_leads_to_what_was_made_from_it(explore: Explore) -> None:
+    """And the base says nothing that could be compared but its heads: the page says so."""
+    open_page(explore, model="minilm", text=TEXT)
+    explore.page.get_by_role("button", name="Film review sentiment").click(timeout=MODEL_TIMEOUT)
+    explore.expect_link("model=sentiment")
+    explore.expect_link("other=minilm")
+    expect(explore.page.get_by_text("different kinds of things")).to_be_visible(timeout=MODEL_TIMEOUT)
+    expect(explore.page.get_by_test_id("heat-map")).to_have_count(3, timeout=MODEL_TIMEOUT)

@@ -6,33 +6,68 @@ import sys
 from pathlib import Path
 
 import pytest
+from e2e.explore import Explore
 from e2e.served import ROOT, free_port, fresh_app, running
 from e2e.visits import visiting
 from playwright.sync_api import Browser, expect
+
+from dashboard.engine import load_model, trace
+from dashboard.engine.catalog import FIRST_MODEL, MODELS
 
 pytestmark = pytest.mark.browser
 
 ACCENT = "rgb(79, 70, 229)"  # primaryColor of the light theme in .streamlit/config.toml
 
 
-def test_the_page_comes_before_the_model_and_paris_comes_first(models: None, browser: Browser, tmp_path: Path) -> None:
+FIRST = MODELS[FIRST_MODEL].examples[0]
+
+
+def test_the_page_comes_before_the_model_and_a_review_is_judged_rightly(
+    models: None, browser: Browser, tmp_path: Path
+) -> None:
     with fresh_app(tmp_path) as app, visiting(app, browser) as visit:
         explore = visit()
         page = explore.page
         page.goto(app.url)
         page.locator(".skeleton").first.wait_for()
         page.get_by_role("progressbar").first.wait_for()
-        expect(explore.box).to_have_value("The capital of France is")
+        expect(explore.box).to_have_value(FIRST)
         expect(page.get_by_role("combobox", name="Model")).to_be_visible()
         expect(explore.choices).to_have_count(0)
 
         explore.ready()
         first = explore.choices.first
-        expect(first).to_contain_text("Paris")
-        assert float(first.get_attribute("data-probability") or "nan") == pytest.approx(0.77, abs=0.01)
-        assert len(explore.values(explore.strip)) == 5
-        expect(explore.status).to_contain_text("5 of 8,192 tokens")
-        expect(page.get_by_test_id("stSidebar")).to_contain_text("equals eager to")
+        expect(first).to_contain_text("positive")
+        top = trace(load_model(FIRST_MODEL), FIRST).prediction.choices[0]
+        assert float(first.get_attribute("data-probability") or "nan") == pytest.approx(top.probability, abs=1e-4)
+        sidebar = page.get_by_test_id("stSidebar")
+        expect(sidebar).to_contain_text("Right: people rated it positive.")
+        expect(sidebar).to_contain_text("equals eager to")
+
+        # The second example is one that it gets wrong.
+        sidebar.get_by_role("button", name="A technical triumph").click()
+        expect(explore.why_heading()).to_contain_text("positive")
+        expect(sidebar).to_contain_text("Wrong: people rated it negative.")
+
+
+def test_another_model_is_chosen_and_paris_comes_first(explore: Explore) -> None:
+    explore.page.goto(explore.url)
+    explore.choose("Model", MODELS["smollm2"].title)
+    explore.expect_link("model=smollm2")
+    expect(explore.box).to_have_value("The capital of France is")
+    explore.ready()
+    first = explore.choices.first
+    expect(first).to_contain_text("Paris")
+    assert float(first.get_attribute("data-probability") or "nan") == pytest.approx(0.77, abs=0.01)
+    assert len(explore.values(explore.strip)) == 5
+    expect(explore.status).to_contain_text("5 of 8,192 tokens")
+
+
+def test_a_part_of_a_title_is_enough(explore: Explore) -> None:
+    explore.page.goto(f"{explore.url}/?model=minilm")
+    explore.ready()
+    explore.type_model("smollm")
+    explore.expect_link("model=smollm2")
 
 
 def test_streamlit_run_from_another_folder_looks_the_same(models: None, browser: Browser, tmp_path: Path) -> None:
@@ -43,4 +78,4 @@ def test_streamlit_run_from_another_folder_looks_the_same(models: None, browser:
         explore = visit()
         explore.page.goto(app.url)
         expect(explore.run_button).to_have_css("background-color", ACCENT)
-        expect(explore.box).to_have_value("The capital of France is")
+        expect(explore.box).to_have_value(FIRST)

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 
 
 def open_drawing(explore: Explore, drawing: str, text: str, **more: str) -> None:
-    query = {"drawing": drawing, "text": text.replace(" ", "+"), "layer": "18", "head": "6", **more}
+    query = {"model": "smollm2", "drawing": drawing, "text": text.replace(" ", "+"), "layer": "18", "head": "6", **more}
     explore.page.goto(f"{explore.url}/bertviz?" + "&".join(f"{name}={value}" for name, value in query.items()))
 
 

@@ -104,7 +104,13 @@ def test_the_other_page_and_back_keeps_the_view(explore: Explore) -> None:
     expect(page.locator(".katex").first).to_be_visible()
     page.get_by_role("navigation").get_by_role("link", name="Explore").click()
     assert seen(explore) == here
-    assert explore.link() == {"text": "Paris is in France, Rome is in", "layer": "7", "head": "2", "hide": "first"}
+    assert explore.link() == {
+        "model": "smollm2",
+        "text": "Paris is in France, Rome is in",
+        "layer": "7",
+        "head": "2",
+        "hide": "first",
+    }
     expect(explore.box).to_have_value("Paris is in France, Rome is in")
 
 

@@ -1,0 +1,29 @@
+"""Fine-tune: a base model learns the classes of somebody's own texts, and is looked at like any other afterwards."""
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.panels.finetune_form import settings_form, texts_box
+from dashboard.panels.finetune_progress import training_view
+from dashboard.panels.finetuned import made_here, runs_already
+from dashboard.runtime import training
+
+view = state.current()
+st.markdown(
+    "**Fine-tune a model on your own texts**, then look at its attention, and at what training changed in it.  \n"
+    ":small[Texts stay on the machine that runs this dashboard, where the model is saved as safetensors. Everybody who "
+    "can open this dashboard can open the model, and sees some of its held-out texts as examples.]"
+)
+found = training.find(view.training)
+if found is not None:
+    training_view(found)
+else:
+    if view.training:
+        st.caption("The training of this link is over; its model is below, if it was kept.")
+    runs_already()
+    left, right = st.columns([7, 5], gap="large")
+    with left, st.container(key="panel_texts"):
+        data = texts_box()
+    with right, st.container(key="panel_training"):
+        settings_form(data, view)
+made_here()

@@ -1,0 +1,207 @@
+"""Fine-tuning as a job, the models that came of it, and the texts to train on.
+
+One runs at a time on a server, and everybody who opens the page may watch it and stop it; its link finds it again from
+any window and after a reload.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import streamlit as st
+
+from dashboard import visitors
+from dashboard.engine import settings, store
+from dashboard.engine.access import Access
+from dashboard.engine.errors import NotAllowed, Unsupported
+from dashboard.engine.progress import Progress
+from dashboard.jobs import Job
+from dashboard.runtime.shelves import known_job, result_job, waited_for
+from dashboard.training import saved
+from dashboard.training.saved import Saved
+
+if TYPE_CHECKING:
+    from dashboard.training.examples import Examples
+    from dashboard.training.results import Epoch, FineTuned, Step
+
+_KEPT = 8
+
+
+@dataclass
+class Training:
+    """A fine-tuning that runs or has ended.
+
+    Attributes:
+        id: What a link calls it.
+        title: What the model will be called.
+        job: The work; its result is the saved model.
+        losses: Of each training step so far.
+        epochs: What was measured after each epoch so far.
+        now: What it said last.
+    """
+
+    id: str
+    title: str
+    losses: list[float] = field(default_factory=list)
+    epochs: "list[Epoch]" = field(default_factory=list)
+    now: "Step | None" = None
+    _first_step: float | None = None
+    job: "Job[FineTuned]" = field(init=False)
+
+    def take(self, step: "Step") -> None:
+        """Notes what the training says."""
+        self.now = step
+        if step.loss is not None:
+            self._first_step = self._first_step or time.monotonic()
+            self.losses.append(step.loss)
+        if step.validated is not None:
+            self.epochs.append(step.validated)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the last epoch has ended, if the steps go on as they did; None while there are too few to say."""
+        if self.now is None or self._first_step is None or not 3 <= len(self.losses) < self.now.n_steps:
+            return None
+        taken = time.monotonic() - self._first_step
+        return taken / (len(self.losses) - 1) * (self.now.n_steps - len(self.losses))
+
+
+class _Trainings:
+    """All trainings of this server that are still known, the newest last."""
+
+    def __init__(self) -> None:
+        self.by_id: OrderedDict[str, Training] = OrderedDict()
+        self.lock = threading.Lock()
+
+
+@st.cache_resource(show_spinner=False)
+def _trainings() -> _Trainings:
+    return _Trainings()
+
+
+def start(model: str, data: "Examples", title: str, **options: Any) -> Training:
+    """Begins a fine-tuning.
+
+    Args:
+        model: The base, as `finetune` takes it.
+        data: The texts.
+        title: What the model will be called.
+        options: The others of `finetune`.
+
+    Raises:
+        NotAllowed: This server does not let visitors train.
+        Unsupported: Another one runs.
+    """
+    if not may_train():
+        raise NotAllowed(
+            "This server does not let visitors fine-tune models.",
+            "Run the dashboard on your own machine, or ask its owner to start it without `--no-finetuning` "
+            f"({settings.FINETUNING_VARIABLE}=on).",
+        )
+    access = visitors.access()
+    with _trainings().lock:
+        if (other := running()) is not None:
+            raise Unsupported(
+                "A fine-tuning runs on this machine already, and two would only slow each other down.",
+                f"Wait until it has ended ({other.job.message}).",
+            )
+        training = Training(uuid4().hex[:12], title)
+
+        def work(report: Progress) -> "FineTuned":
+            report("Starting", None)
+            from dashboard.engine.devices import release_memory
+            from dashboard.training.finetuning import finetune
+
+            def listen(step: "Step") -> None:
+                training.take(step)
+                report(step.message, step.fraction)
+
+            try:
+                return finetune(model, data, title=title, progress=listen, access=access, **options)
+            finally:
+                release_memory()
+
+        training.job = Job(work)
+        known = _trainings().by_id
+        known[training.id] = training
+        while len(known) > _KEPT:
+            known.popitem(last=False)
+    return training
+
+
+def may_train() -> bool:
+    """Whether visitors may fine-tune, and delete what came of it.
+
+    Raises:
+        InvalidInput: The setting cannot be understood.
+    """
+    return settings.finetuning()
+
+
+def delete(one: Saved) -> None:
+    """Removes a fine-tuned model's files; who has it open keeps it until it leaves memory."""
+    if may_train():
+        saved.delete(one)
+
+
+def running() -> Training | None:
+    """The one that runs now."""
+    return next((one for one in list(_trainings().by_id.values()) if not one.job.done), None)
+
+
+def find(training_id: str | None) -> Training | None:
+    """The training that a link names, if this server still knows it."""
+    return _trainings().by_id.get(training_id or "")
+
+
+def examples_job(source: str) -> "Job[Examples]":
+    """The texts of a data set on the Hub, or of a file that visitors may open.
+
+    What failed before, or what another file than before has, is read anew.
+    """
+    access = visitors.access()
+    key = ("examples", source, _written_at(source, access))
+    before = known_job("examples", key)
+    if before is not None and before.error is not None and waited_for("examples") is not before:
+        before.retry()
+
+    def work(report: Progress) -> "Examples":
+        from dashboard.training.hub_data import open_examples
+
+        return open_examples(source, report, access)
+
+    return result_job("examples", key, work)
+
+
+def _written_at(source: str, access: Access) -> int | None:
+    try:
+        path = store.as_path(source, access)
+        return None if path is None else path.stat().st_mtime_ns
+    except (OSError, NotAllowed):  # said by the job
+        return None
+
+
+def read_examples(content: bytes, name: str) -> "Examples":
+    """The texts of an uploaded table.
+
+    Raises:
+        InvalidInput: It is no such table; names the line.
+    """
+    from dashboard.training.tables import read_examples
+
+    return read_examples(content, name)
+
+
+def finetuned_models() -> dict[str, Saved]:
+    """The models that were fine-tuned here and may be opened, by what a link calls them, the newest first."""
+    access = visitors.access()
+    return {one.source: one for one in saved.finetuned_models() if _may_open(one, access)}
+
+
+def _may_open(one: Saved, access: Access) -> bool:
+    base = Path(one.base)
+    return one.method == "full" or not base.is_absolute() or access.allows(base)
