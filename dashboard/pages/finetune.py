@@ -6,6 +6,7 @@ from dashboard import state
 from dashboard.panels.finetune_form import settings_form, texts_box
 from dashboard.panels.finetune_progress import training_view
 from dashboard.panels.finetuned import made_here, runs_already
+from dashboard.panels.sidebar import until_loaded
 from dashboard.runtime import training
 
 view = state.current()
@@ -26,4 +27,5 @@ else:
         data = texts_box()
     with right, st.container(key="panel_training"):
         settings_form(data, view)
+    until_loaded(view)
 made_here()

@@ -80,8 +80,6 @@ def _after(view: state.View, place: DeltaGenerator) -> None:
             st.caption("Not loaded." if job.done else "Loading …")
         if job.done:
             load_as(view)
-        else:
-            _until_done(job)
     with st.sidebar:
         _examples(examples(view.model, job.result))
         _example_images(runtime.images.examples(view.model) if reads_images(job.result) else ())
@@ -89,9 +87,15 @@ def _after(view: state.View, place: DeltaGenerator) -> None:
             st.caption("This text is too long for a link: the address shows it only in this window.")
 
 
+def until_loaded(view: state.View) -> None:
+    """Draws the page again once the model is there: for pages that do not wait for it themselves."""
+    job = runtime.model_job(view.model, view.device, view.dtype)
+    if not job.done:
+        _until_done(job)
+
+
 @st.fragment(run_every=1.0)
 def _until_done(job: "Job[LoadedModel]") -> None:
-    """For pages that do not wait for the model themselves."""
     if job.done:
         st.rerun()
 
