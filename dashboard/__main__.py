@@ -132,7 +132,9 @@ def serve(
         f"--server.port={port}",
         f"--server.headless={'false' if browser else 'true'}",
         "--server.showEmailPrompt=false",
+        "--logger.hideWelcomeMessage=true",  # else a card over the page asks to install Streamlit's own extras
     ]
+    typer.echo(f"The attention dashboard is at http://{host}:{port} (Ctrl-C stops it).", err=True)
     cli.main()
 
 
