@@ -9,9 +9,12 @@ from typing import Annotated
 
 import typer
 
-from dashboard.command_options import DeviceOption, DtypeOption, ModelOption, say
-from dashboard.engine.catalog import DEFAULT_MODEL, MODELS
+from dashboard.commands.faithfulness import faithfulness
+from dashboard.commands.finetune import finetune
+from dashboard.commands.options import DeviceOption, DtypeOption, ModelOption, say
+from dashboard.commands.train import train
 from dashboard.engine.errors import EngineError
+from dashboard.engine.models.catalog import DEFAULT_MODEL, MODELS
 from dashboard.engine.settings import (
     DEVICE_VARIABLE,
     DOWNLOADS_VARIABLE,
@@ -29,9 +32,6 @@ from dashboard.engine.settings import (
 from dashboard.engine.settings import (
     finetuning as finetuning_setting,
 )
-from dashboard.faithfulness_command import faithfulness
-from dashboard.finetune_command import finetune
-from dashboard.train_command import train
 
 app = typer.Typer(
     add_completion=False,
@@ -173,8 +173,8 @@ def export(
     dtype: DtypeOption = None,
 ) -> None:
     """Write one head's exact weights with the tokens' texts."""
+    from dashboard.commands.export import write
     from dashboard.engine import load_model, trace
-    from dashboard.export import write
 
     loaded = load_model(model, device=device, dtype=dtype, progress=say)
     write(trace(loaded, text, say, target=target), layer, head, format.value, out, site)
@@ -183,7 +183,7 @@ def export(
 @app.command()
 def models() -> None:
     """List the models: what is on this machine, sizes, and what was fine-tuned here."""
-    from dashboard.engine import store
+    from dashboard.engine.models import store
     from dashboard.training.saved import finetuned_models
 
     for name, row in MODELS.items():
@@ -212,8 +212,8 @@ def bench(
     dtype: DtypeOption = None,
 ) -> None:
     """Measure beside eager `output_attentions=True`, and the head atlas beside BertViz's model view, in one run."""
-    from dashboard.bench import measure, table
-    from dashboard.export import write_file
+    from dashboard.commands.bench import measure, table
+    from dashboard.commands.export import write_file
 
     lengths = _lengths(tokens)
     rows = measure(model, lengths, say, device, dtype)

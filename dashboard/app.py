@@ -11,7 +11,7 @@ if str(ROOT) not in sys.path:
 import streamlit as st  # noqa: E402
 
 from dashboard import state  # noqa: E402
-from dashboard.panels.sidebar import sidebar  # noqa: E402
+from dashboard.panels.sidebar.sidebar import sidebar  # noqa: E402
 
 HERE = Path(__file__).parent
 # Files of our own: a named icon would be fetched from the network.

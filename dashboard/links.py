@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 from urllib.parse import quote
 
-from dashboard.engine.catalog import FIRST_MODEL
-from dashboard.engine.formats import FORMATS
+from dashboard.engine.hardware.dtypes import FORMATS
+from dashboard.engine.models.catalog import FIRST_MODEL
 
 Over = Literal["head", "mean", "max"]
 Hide = Literal["nothing", "first", "special"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.engine.messages import Message
+from dashboard.engine.inputs.messages import Message
 from dashboard.links import MAX_COMPARED, TEXTS, from_query, to_query
 from dashboard.links import View as View
 

@@ -9,7 +9,7 @@ import typer
 
 from dashboard.__main__ import app
 from dashboard.engine import HEAD_SCORES, METHODS, METRICS, MODELS
-from dashboard.engine.catalog import CatalogModel
+from dashboard.engine.models.catalog import CatalogModel
 
 SHOWN = ("abpc", "comprehensiveness", "sufficiency")
 README = Path(__file__).resolve().parents[1] / "README.md"

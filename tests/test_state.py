@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import links, state
-from dashboard.engine.catalog import FIRST_MODEL
+from dashboard.engine.models.catalog import FIRST_MODEL
 from dashboard.links import View, fits_link, from_query, to_query
 
 numbers = st.none() | st.integers(0, 999_999_999)

@@ -13,11 +13,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dashboard.engine.attention.heat_maps import HeatMap
+    from dashboard.engine.attention.verification import Verification
     from dashboard.engine.attribution import METHODS, Attribution, attribute
-    from dashboard.engine.catalog import MODELS
-    from dashboard.engine.datasets import Row, read_texts
     from dashboard.engine.errors import Cancelled, EngineError
-    from dashboard.engine.facts import Facts
     from dashboard.engine.faithfulness import (
         METRICS,
         Agreement,
@@ -40,42 +39,43 @@ if TYPE_CHECKING:
         sensitivity,
         sensitivity_max,
     )
-    from dashboard.engine.generation import Generation, generate
+    from dashboard.engine.head_analysis.importance import head_importance
+    from dashboard.engine.head_analysis.induction_probe import induction_probe
+    from dashboard.engine.head_analysis.patterns import PATTERNS, name_patterns
+    from dashboard.engine.head_analysis.similarity import Similarity, head_similarity, pair_similarity, row_correlation
     from dashboard.engine.head_scores import HEAD_SCORES
-    from dashboard.engine.heat_maps import HeatMap
-    from dashboard.engine.importance import head_importance
-    from dashboard.engine.induction import induction_probe
-    from dashboard.engine.loading import LoadedModel, load_model
-    from dashboard.engine.messages import Message
-    from dashboard.engine.patterns import PATTERNS, name_patterns
-    from dashboard.engine.running import trace
-    from dashboard.engine.segments import join_sentences, sentence_of
-    from dashboard.engine.similarity import Similarity, head_similarity, pair_similarity, row_correlation
-    from dashboard.engine.sites import Site
+    from dashboard.engine.inputs.datasets import Row, read_texts
+    from dashboard.engine.inputs.messages import Message
+    from dashboard.engine.inputs.sentences import join_sentences, sentence_of
+    from dashboard.engine.inputs.tokens import Token
+    from dashboard.engine.models.catalog import MODELS
+    from dashboard.engine.models.loading import LoadedModel, load_model
+    from dashboard.engine.models.summary import Facts
     from dashboard.engine.tasks import Choice, Prediction
-    from dashboard.engine.tokens import Token
-    from dashboard.engine.tracing import Trace
-    from dashboard.engine.verification import Verification
+    from dashboard.engine.tracing.generation import Generation, generate
+    from dashboard.engine.tracing.run import trace
+    from dashboard.engine.tracing.sites import Site
+    from dashboard.engine.tracing.trace import Trace
 
 _HOME = {
-    "load_model": "loading",
-    "LoadedModel": "loading",
-    "Facts": "facts",
-    "Verification": "verification",
-    "trace": "running",
-    "Trace": "tracing",
-    "Message": "messages",
-    "Site": "sites",
-    "Token": "tokens",
+    "load_model": "models.loading",
+    "LoadedModel": "models.loading",
+    "Facts": "models.summary",
+    "Verification": "attention.verification",
+    "trace": "tracing.run",
+    "Trace": "tracing.trace",
+    "Message": "inputs.messages",
+    "Site": "tracing.sites",
+    "Token": "inputs.tokens",
     "Prediction": "tasks",
     "Choice": "tasks",
-    "sentence_of": "segments",
-    "join_sentences": "segments",
-    "generate": "generation",
-    "Generation": "generation",
-    "read_texts": "datasets",
-    "Row": "datasets",
-    "HeatMap": "heat_maps",
+    "sentence_of": "inputs.sentences",
+    "join_sentences": "inputs.sentences",
+    "generate": "tracing.generation",
+    "Generation": "tracing.generation",
+    "read_texts": "inputs.datasets",
+    "Row": "inputs.datasets",
+    "HeatMap": "attention.heat_maps",
     "attribute": "attribution",
     "Attribution": "attribution",
     "METHODS": "attribution",
@@ -100,15 +100,15 @@ _HOME = {
     "sensitivity": "faithfulness",
     "sensitivity_max": "faithfulness",
     "HEAD_SCORES": "head_scores",
-    "PATTERNS": "patterns",
-    "name_patterns": "patterns",
-    "induction_probe": "induction",
-    "head_importance": "importance",
-    "Similarity": "similarity",
-    "head_similarity": "similarity",
-    "pair_similarity": "similarity",
-    "row_correlation": "similarity",
-    "MODELS": "catalog",
+    "PATTERNS": "head_analysis.patterns",
+    "name_patterns": "head_analysis.patterns",
+    "induction_probe": "head_analysis.induction_probe",
+    "head_importance": "head_analysis.importance",
+    "Similarity": "head_analysis.similarity",
+    "head_similarity": "head_analysis.similarity",
+    "pair_similarity": "head_analysis.similarity",
+    "row_correlation": "head_analysis.similarity",
+    "MODELS": "models.catalog",
     "EngineError": "errors",
     "Cancelled": "errors",
 }

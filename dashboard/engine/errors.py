@@ -60,3 +60,9 @@ class OutOfMemory(EngineError):
 
 class Cancelled(Exception):
     """Raised by a progress callback to stop long work; never shown as an error."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, short enough for a message."""
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:200].rstrip(".")

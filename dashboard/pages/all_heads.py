@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import runtime, state
-from dashboard.panels.atlas import Head, Scored, atlas, controls, one_head, scored
-from dashboard.panels.compare import compare_section
-from dashboard.panels.grouping import layers_section, similarity_section
-from dashboard.panels.head_table import probe_section, profiles_section, table_section
-from dashboard.panels.head_view import Chosen
-from dashboard.panels.heads import selection
-from dashboard.panels.input import with_trace
-from dashboard.panels.readings import reading_panel
-from dashboard.panels.sites import site_switch
-from dashboard.panels.text import number
-from dashboard.panels.waiting import errors_shown
+from dashboard.panels.common.formatting import number
+from dashboard.panels.common.job_status import errors_shown
+from dashboard.panels.common.site_selector import site_switch
+from dashboard.panels.heads.atlas import Head, Scored, atlas, controls, one_head, scored
+from dashboard.panels.heads.clustering import layers_section, similarity_section
+from dashboard.panels.heads.compare import compare_section
+from dashboard.panels.heads.head_table import probe_section, profiles_section, table_section
+from dashboard.panels.heads.head_view import Chosen
+from dashboard.panels.heads.heads import selection
+from dashboard.panels.heads.readings import reading_panel
+from dashboard.panels.inputs.trace_view import with_trace
 
 if TYPE_CHECKING:
     from dashboard.engine import Trace

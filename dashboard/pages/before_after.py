@@ -6,17 +6,17 @@ import streamlit as st
 
 from dashboard import runtime, state
 from dashboard.engine.errors import InvalidInput
-from dashboard.panels.before_after import (
+from dashboard.panels.common.formatting import plain
+from dashboard.panels.common.job_status import errors_shown, result_of, show_error
+from dashboard.panels.common.model_list import base_of, made_from, meant, model_titles
+from dashboard.panels.common.site_selector import site_switch
+from dashboard.panels.comparison.before_after import (
     attributions_side_by_side,
     head_before_after,
     heads_that_moved,
     predictions,
 )
-from dashboard.panels.input import given_of, with_trace
-from dashboard.panels.models import base_of, made_from, meant, model_titles
-from dashboard.panels.sites import site_switch
-from dashboard.panels.text import plain
-from dashboard.panels.waiting import errors_shown, result_of, show_error
+from dashboard.panels.inputs.trace_view import given_of, with_trace
 
 if TYPE_CHECKING:
     from dashboard.engine import Trace

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import state
-from dashboard.panels.heads import heads_row
-from dashboard.panels.input import with_trace
-from dashboard.panels.prediction import prediction_row
+from dashboard.panels.heads.heads import heads_row
+from dashboard.panels.inputs.trace_view import with_trace
+from dashboard.panels.prediction.prediction import prediction_row
 
 if TYPE_CHECKING:
     from dashboard.engine import Trace

@@ -3,10 +3,10 @@
 import streamlit as st
 
 from dashboard import state
-from dashboard.panels.finetune_form import settings_form, texts_box
-from dashboard.panels.finetune_progress import training_view
-from dashboard.panels.finetuned import made_here, runs_already
-from dashboard.panels.sidebar import until_loaded
+from dashboard.panels.finetuning.form import settings_form, texts_box
+from dashboard.panels.finetuning.progress import training_view
+from dashboard.panels.finetuning.results import made_here, runs_already
+from dashboard.panels.sidebar.sidebar import until_loaded
 from dashboard.runtime import training
 
 view = state.current()

@@ -6,11 +6,11 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.engine.errors import EngineError
-from dashboard.panels.heads import head_boxes, selection
-from dashboard.panels.input import with_trace
-from dashboard.panels.line_views import bertviz, lines_view, parts_view
-from dashboard.panels.sites import site_of, site_switch
-from dashboard.panels.waiting import show_error
+from dashboard.panels.common.job_status import show_error
+from dashboard.panels.common.site_selector import site_of, site_switch
+from dashboard.panels.heads.heads import head_boxes, selection
+from dashboard.panels.heads.line_views import bertviz, lines_view, parts_view
+from dashboard.panels.inputs.trace_view import with_trace
 
 if TYPE_CHECKING:
     from dashboard.engine import Trace

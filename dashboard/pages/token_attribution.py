@@ -6,15 +6,15 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.engine.errors import EngineError
-from dashboard.panels.agreement import agreement_section
-from dashboard.panels.flip import flip_section
-from dashboard.panels.input import with_trace
-from dashboard.panels.leaderboard import leaderboard_section
-from dashboard.panels.many import many_section
-from dashboard.panels.prediction import prediction_panel
-from dashboard.panels.sensitivity import sensitivity_section
-from dashboard.panels.strips import Answers, strips
-from dashboard.panels.waiting import show_error
+from dashboard.panels.attribution.method_strips import Answers, strips
+from dashboard.panels.common.job_status import show_error
+from dashboard.panels.faithfulness.agreement import agreement_section
+from dashboard.panels.faithfulness.dataset_evaluation import many_section
+from dashboard.panels.faithfulness.flip import flip_section
+from dashboard.panels.faithfulness.leaderboard import leaderboard_section
+from dashboard.panels.faithfulness.sensitivity import sensitivity_section
+from dashboard.panels.inputs.trace_view import with_trace
+from dashboard.panels.prediction.prediction import prediction_panel
 
 if TYPE_CHECKING:
     from dashboard.engine import Trace

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import visitors
-from dashboard.engine.messages import Message
+from dashboard.engine.inputs.messages import Message
 from dashboard.engine.progress import Progress
-from dashboard.jobs import Job
+from dashboard.runtime import access as visitors
 from dashboard.runtime import images
+from dashboard.runtime.jobs import Job
 from dashboard.runtime.shelves import finished, model_shelf, result_job, wait_for, waited_for
 
 if TYPE_CHECKING:
     from dashboard.engine import Generation, HeatMap, LoadedModel, Similarity, Token, Trace
+    from dashboard.engine.attention.heat_maps import Pooling
+    from dashboard.engine.head_analysis.query_key import QueryKey
     from dashboard.engine.head_scores import HeadScore
-    from dashboard.engine.heat_maps import Pooling
-    from dashboard.engine.query_key import QueryKey
 
 
 Text = str | tuple[str, str] | tuple[Message, ...]
@@ -100,7 +100,7 @@ def target_job(model: "LoadedModel", text: Text, n_beams: int) -> "Job[Generatio
 
     def work(report: Progress) -> "Generation":
         from dashboard.engine import generate
-        from dashboard.engine.generation import LONGEST_TARGET
+        from dashboard.engine.tracing.generation import LONGEST_TARGET
 
         return generate(model, text, LONGEST_TARGET, report, n_beams=n_beams)
 
@@ -139,21 +139,21 @@ def head_scores() -> "Mapping[str, HeadScore]":
 
 def words(tokens: "Sequence[Token]", text: str) -> "tuple[Token, ...]":
     """The words that tokens of a text make."""
-    from dashboard.engine.tokens import join_words
+    from dashboard.engine.inputs.tokens import join_words
 
     return join_words(tokens, text)
 
 
 def word_span(tokens: "Sequence[Token]", word: int) -> tuple[int, int]:
     """First token of a word and one past its last."""
-    from dashboard.engine.tokens import word_spans
+    from dashboard.engine.inputs.tokens import word_spans
 
     return word_spans(tokens)[word]
 
 
 def memory_in_use(model: "LoadedModel") -> int:
     """Bytes that this process holds on the model's device."""
-    from dashboard.engine.devices import memory_in_use
+    from dashboard.engine.hardware.devices import memory_in_use
 
     return memory_in_use(model.device)
 
@@ -173,7 +173,7 @@ def changes_job(before: "Trace", after: "Trace", site: str) -> "Job[Any]":
     """How far each head moved from one model to another, on the same input."""
 
     def work(report: Progress) -> Any:
-        from dashboard.engine.changes import head_changes
+        from dashboard.engine.head_analysis.drift import head_changes
 
         return head_changes(before, after, report, site=site)
 
@@ -241,7 +241,7 @@ def row_correlation(trace: "Trace", site: str, a: tuple[int, int], b: tuple[int,
 
 def grouped(alike: "Similarity") -> tuple[Any, Any]:
     """The tree of heads and their places on a map."""
-    from dashboard.engine.grouping import classical_mds, cluster
+    from dashboard.engine.head_analysis.clustering import classical_mds, cluster
 
     return cluster(alike.distance), classical_mds(alike.distance)
 
@@ -252,7 +252,7 @@ def query_key(trace: "Trace", site: str, layer: int, head: int, query: int) -> "
     Raises:
         EngineError: As the engine's query_key.
     """
-    from dashboard.engine.query_key import query_key
+    from dashboard.engine.head_analysis.query_key import query_key
 
     return query_key(trace, layer, head, query, site)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard.engine.progress import Progress
-from dashboard.jobs import Job
+from dashboard.runtime.jobs import Job
 from dashboard.runtime.shelves import finished, known_job, result_job
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def choices_named(trace: "Trace", text: str) -> "list[Choice]":
     """
     tokenizer, wanted = trace.model.tokenizer, text.strip()
     if trace.prediction.kind in ("next token", "masked token", "target token"):
-        from dashboard.engine.places import read_text
+        from dashboard.engine.inputs.offsets import read_text
 
         writes = trace.model.task.writes
         spelled = [
@@ -168,14 +168,14 @@ class Units:
 
 def units(trace: "Trace", unit: "Unit") -> Units:
     """The trace's text in tokens, words or sentences; an image in its patches, whatever is asked for."""
-    from dashboard.engine import tokens as text
+    from dashboard.engine.inputs import tokens as text
 
     if trace.picture is not None:
         unit = "tokens"
     if unit == "words":
         return Units(text.join_words(trace.tokens, trace.text), tuple(token.word for token in trace.tokens))
     if unit == "sentences":
-        from dashboard.engine.segments import join_sentences, sentence_of
+        from dashboard.engine.inputs.sentences import join_sentences, sentence_of
 
         return Units(join_sentences(trace.tokens, trace.text), sentence_of(trace.tokens, trace.text))
     return Units(trace.tokens, tuple(range(len(trace.tokens))))

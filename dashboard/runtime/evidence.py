@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.progress import Progress
-from dashboard.jobs import Job
+from dashboard.runtime.jobs import Job
 from dashboard.runtime.shelves import finished, result_job
 
 if TYPE_CHECKING:
     from dashboard.engine import Agreement, Attribution, Flip, Leaderboard, LoadedModel, Row, Study, Trace
+    from dashboard.engine.attribution.perturbation import RemovalFacts
     from dashboard.engine.faithfulness import Edit, Infidelity, LargestSensitivity, Metric, Reaction
-    from dashboard.engine.removal import RemovalFacts
 
 MethodOptions = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 """Methods by name, each with what was chosen for its options."""
@@ -26,7 +26,7 @@ def identity(found: "Attribution") -> tuple[Hashable, ...]:
 
 def removals() -> "Mapping[str, RemovalFacts]":
     """The ways to take tokens away."""
-    from dashboard.engine.removal import REMOVALS
+    from dashboard.engine.attribution.perturbation import REMOVALS
 
     return REMOVALS
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboard.engine.catalog import MODELS
+from dashboard.engine.models.catalog import MODELS
 from dashboard.runtime.training import finetuned_models
 
 if TYPE_CHECKING:

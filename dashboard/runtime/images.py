@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.engine.catalog import MODELS
 from dashboard.engine.errors import InvalidInput
+from dashboard.engine.models.catalog import MODELS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -58,7 +58,7 @@ def keep(content: bytes) -> str:
     Raises:
         InvalidInput: It is no image, or none that can be opened safely.
     """
-    from dashboard.engine.images import fingerprint, open_image
+    from dashboard.engine.inputs.images import fingerprint, open_image
 
     name = fingerprint(open_image(content))
     _kept().put(name, content)
@@ -71,7 +71,7 @@ def find(name: str) -> "Image":
     Raises:
         InvalidInput: It was given in another run of the server, or too long ago.
     """
-    from dashboard.engine.images import open_image
+    from dashboard.engine.inputs.images import open_image
 
     return open_image(_content(name))
 

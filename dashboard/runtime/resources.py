@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboard.engine.formats import BITS, PLAIN, can_quantise
+from dashboard.engine.hardware.dtypes import BITS, PLAIN, can_quantise
 
 if TYPE_CHECKING:
     from dashboard.engine import LoadedModel, Trace
-    from dashboard.engine.needs import Needs
+    from dashboard.engine.hardware.memory import Needs
 
 _MAP_PIXELS, _THUMBNAIL_PIXELS = 256, 64
 
@@ -26,7 +26,7 @@ def offered(device: str | None) -> Offered:
     Raises:
         EngineError: There is no such device, or a setting of the server cannot be followed.
     """
-    from dashboard.engine.placement import default_device, default_format, devices_here
+    from dashboard.engine.hardware.placement import default_device, default_format, devices_here
 
     usual, plain = default_device(), default_format(device)
     formats = (*PLAIN, *(BITS if can_quantise() else ()))
@@ -57,7 +57,7 @@ class Longest:
 
 def longest_text(model: "LoadedModel") -> Longest:
     """How long a text may be now."""
-    from dashboard.engine.preflight import most_tokens
+    from dashboard.engine.tracing.preflight import most_tokens
 
     most = most_tokens(model)
     digits = 10 ** max(0, len(str(most)) - 2)
@@ -66,14 +66,14 @@ def longest_text(model: "LoadedModel") -> Longest:
 
 def trace_needs(trace: "Trace") -> "Needs":
     """What running this trace's text takes."""
-    from dashboard.engine.preflight import preflight_trace
+    from dashboard.engine.tracing.preflight import preflight_trace
 
     return preflight_trace(trace.model, len(trace.tokens), trace.encoded.n_tokens - len(trace.tokens))
 
 
 def view_needs(trace: "Trace") -> "tuple[Needs, Needs]":
     """What drawing one head takes, and what drawing all of them takes."""
-    from dashboard.engine.preflight import preflight_view
+    from dashboard.engine.tracing.preflight import preflight_view
 
     one = preflight_view(trace, "heat map", max_pixels=_MAP_PIXELS)
     return one, preflight_view(trace, "thumbnails", max_pixels=_THUMBNAIL_PIXELS)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.engine.progress import Progress
 from dashboard.engine.settings import max_models
-from dashboard.jobs import Job, Shelf
+from dashboard.runtime.jobs import Job, Shelf
 
 T = TypeVar("T")
 

@@ -14,12 +14,13 @@ from uuid import uuid4
 
 import streamlit as st
 
-from dashboard import visitors
-from dashboard.engine import settings, store
-from dashboard.engine.access import Access
+from dashboard.engine import settings
 from dashboard.engine.errors import NotAllowed, Unsupported
+from dashboard.engine.models import store
+from dashboard.engine.models.access import Access
 from dashboard.engine.progress import Progress
-from dashboard.jobs import Job
+from dashboard.runtime import access as visitors
+from dashboard.runtime.jobs import Job
 from dashboard.runtime.shelves import known_job, result_job, waited_for
 from dashboard.training import saved
 from dashboard.training.saved import Saved
@@ -113,7 +114,7 @@ def start(model: str, data: "Examples", title: str, **options: Any) -> Training:
 
         def work(report: Progress) -> "FineTuned":
             report("Starting", None)
-            from dashboard.engine.devices import release_memory
+            from dashboard.engine.hardware.devices import release_memory
             from dashboard.training.finetuning import finetune
 
             def listen(step: "Step") -> None:

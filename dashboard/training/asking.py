@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from dashboard.engine.watched import tensors
+from dashboard.engine.internals.module_calls import tensors
 
 
 @contextmanager

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from filelock import Timeout
 
-from dashboard.engine import store
-from dashboard.engine.access import ANYTHING, Access
-from dashboard.engine.catalog import MODELS
-from dashboard.engine.devices import memory_messages, release_memory
 from dashboard.engine.errors import Cancelled, InvalidInput
-from dashboard.engine.loading import ONE_AT_A_TIME
-from dashboard.engine.placement import choose_placement
+from dashboard.engine.hardware.devices import memory_messages, release_memory
+from dashboard.engine.hardware.placement import choose_placement
+from dashboard.engine.models import store
+from dashboard.engine.models.access import ANYTHING, Access
+from dashboard.engine.models.catalog import MODELS
+from dashboard.engine.models.loading import ONE_AT_A_TIME
 from dashboard.training import batches, cards, networks, saved
 from dashboard.training.asking import asked_in_every_layer
 from dashboard.training.examples import Examples, epochs_for, split

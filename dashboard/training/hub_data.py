@@ -12,14 +12,14 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 from pyarrow import parquet
 
-from dashboard.engine import store
-from dashboard.engine.access import ANYTHING, Access
-from dashboard.engine.amounts import bytes_text
-from dashboard.engine.datasets import BUNDLED, check_columns, numbered_fields, read_bytes
 from dashboard.engine.errors import DownloadFailed, InvalidInput
+from dashboard.engine.formatting import bytes_text
+from dashboard.engine.inputs.datasets import BUNDLED, check_columns, numbered_fields, read_bytes
+from dashboard.engine.models import store
+from dashboard.engine.models.access import ANYTHING, Access
+from dashboard.engine.models.sources import hub
+from dashboard.engine.models.sources.hub_errors import translated
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.sources import hub
-from dashboard.engine.sources.hub_errors import translated
 from dashboard.training.examples import Examples
 from dashboard.training.tables import NEEDED, gather, read_examples
 
@@ -45,7 +45,7 @@ def open_examples(source: str, progress: Progress = silent, access: Access = ANY
     """
     source = source.strip()
     if source in BUNDLED:
-        return read_examples(Path(store.__file__).parents[1] / "data" / f"{source}.jsonl")
+        return read_examples(Path(store.__file__).parents[2] / "data" / f"{source}.jsonl")
     path, found = store.as_path(source, access), _ID.fullmatch(source)
     if path is not None:
         return read_examples(path)

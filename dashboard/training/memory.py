@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from dashboard.engine import devices
-from dashboard.engine.amounts import bytes_text
 from dashboard.engine.errors import OutOfMemory
-from dashboard.engine.needs import SLACK, Needs
+from dashboard.engine.formatting import bytes_text
+from dashboard.engine.hardware import devices
+from dashboard.engine.hardware.memory import SLACK, Needs
 from dashboard.training.networks import Base, Method
 
 _FLOAT = 4

@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.models.auto import modeling_auto
 
-from dashboard.engine.devices import is_out_of_memory
-from dashboard.engine.errors import BrokenModel, Unsupported
-from dashboard.engine.sources.adapter import WEIGHTS, is_adapter
-from dashboard.engine.weights import first_line, read_config
+from dashboard.engine.errors import BrokenModel, Unsupported, first_line
+from dashboard.engine.hardware.devices import is_out_of_memory
+from dashboard.engine.models.sources.adapter import WEIGHTS, is_adapter
+from dashboard.engine.models.weights import read_config
 
 Method = Literal["lora", "full"]
 _IN_A_LAYER = re.compile(r"\.\d+\.")

@@ -12,8 +12,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dashboard.engine import errors
-from dashboard.engine.sources import folder as folders
-from dashboard.engine.store import CARD, FINETUNED, finetuned_dir
+from dashboard.engine.models.sources import folder as folders
+from dashboard.engine.models.store import CARD, FINETUNED, finetuned_dir
 from dashboard.training.cards import HELD_OUT, READABLE
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")

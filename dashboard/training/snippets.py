@@ -15,11 +15,11 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from dashboard.engine import store
-from dashboard.engine.datasets import read_texts
 from dashboard.engine.errors import DownloadFailed
+from dashboard.engine.inputs.datasets import read_texts
+from dashboard.engine.models import store
+from dashboard.engine.models.sources import child
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.sources import child
 from dashboard.training.examples import Examples
 
 REQUIREMENT = "vaderSentiment==3.3.2"

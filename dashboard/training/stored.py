@@ -11,7 +11,7 @@ from typing import Any
 import torch
 import transformers
 
-from dashboard.engine.catalog import MODELS_FOLDER
+from dashboard.engine.models.catalog import MODELS_FOLDER
 
 
 def begin(seed: int) -> None:

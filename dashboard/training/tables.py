@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from dashboard.engine.datasets import TEXT_COLUMNS, numbered_fields, read_bytes, refuse_line, row_of
 from dashboard.engine.errors import InvalidInput
+from dashboard.engine.inputs.datasets import TEXT_COLUMNS, numbered_fields, read_bytes, refuse_line, row_of
 from dashboard.training.examples import Examples
 
 MAX_ROWS = 100_000

@@ -13,7 +13,8 @@ from e2e.served import App, fresh_app
 from e2e.visits import Visit, visiting
 from playwright.sync_api import Browser, sync_playwright
 
-from dashboard.engine import LoadedModel, load_model, store
+from dashboard.engine import LoadedModel, load_model
+from dashboard.engine.models import store
 
 BROWSER = shutil.which("chromium")
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]

@@ -10,7 +10,7 @@ from e2e.explore import Explore
 from playwright.sync_api import expect
 
 from dashboard.engine import LoadedModel, trace
-from dashboard.engine.messages import Message
+from dashboard.engine.inputs.messages import Message
 
 pytestmark = pytest.mark.browser
 SAID = (Message("system", "You are terse."), Message("user", "What is the capital of France?"))

@@ -11,7 +11,7 @@ from e2e.explore import Explore
 from e2e.visits import Visit
 from playwright.sync_api import expect
 
-from dashboard.engine import store
+from dashboard.engine.models import store
 
 pytestmark = pytest.mark.browser
 

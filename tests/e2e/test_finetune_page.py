@@ -18,8 +18,9 @@ from playwright.sync_api import Browser, Locator, expect
 from tiny import make_folder
 from toy_texts import toy
 
-from dashboard.engine import load_model, store, trace
-from dashboard.engine.datasets import read_texts
+from dashboard.engine import load_model, trace
+from dashboard.engine.inputs.datasets import read_texts
+from dashboard.engine.models import store
 
 pytestmark = pytest.mark.browser
 

@@ -12,7 +12,7 @@ from e2e.visits import visiting
 from playwright.sync_api import Browser, expect
 
 from dashboard.engine import load_model, trace
-from dashboard.engine.catalog import FIRST_MODEL, MODELS
+from dashboard.engine.models.catalog import FIRST_MODEL, MODELS
 
 pytestmark = pytest.mark.browser
 

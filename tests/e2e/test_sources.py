@@ -13,7 +13,8 @@ from fake_hub import FakeHub, serve
 from playwright.sync_api import Browser, expect
 from tiny import make_folder
 
-from dashboard.engine import MODELS, load_model, store, trace
+from dashboard.engine import MODELS, load_model, trace
+from dashboard.engine.models import store
 
 pytestmark = pytest.mark.browser
 
@@ -224,8 +225,8 @@ def test_a_text_that_would_not_fit_is_refused_and_a_shorter_one_runs(careful: Ex
 def test_the_status_line_says_what_the_text_takes(explore: Explore) -> None:
     explore.open(model="minilm", text=TEXT)
     found = trace(load_model("minilm", device="cpu"), TEXT)
-    from dashboard.engine.amounts import bytes_text
-    from dashboard.engine.preflight import preflight_trace
+    from dashboard.engine.formatting import bytes_text
+    from dashboard.engine.tracing.preflight import preflight_trace
 
     needs = preflight_trace(found.model, len(found.tokens))
     line = (

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from dashboard.engine import load_model, trace
-from dashboard.engine.catalog import MODELS, MODELS_FOLDER
+from dashboard.engine.models.catalog import MODELS, MODELS_FOLDER
 
 pytestmark = pytest.mark.browser
 

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tiny import TEXT, make_folder
 
 from dashboard.engine import LoadedModel, Trace, load_model, trace
-from dashboard.engine.tokens import join_words
+from dashboard.engine.inputs.tokens import join_words
 
 pytestmark = pytest.mark.browser
 TARGET = "John gave a drink to Mary"

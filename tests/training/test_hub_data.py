@@ -10,8 +10,8 @@ import pytest
 from fake_hub import FakeHub, serve
 from pyarrow import parquet
 
-from dashboard.engine.access import Access
 from dashboard.engine.errors import DownloadFailed, EngineError, InvalidInput, NotAllowed
+from dashboard.engine.models.access import Access
 from dashboard.training.hub_data import open_examples
 
 TEXTS = [f"film {i}" for i in range(30)]

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from toy_texts import quickly, toy
 
-from dashboard.engine import load_model, store, trace
+from dashboard.engine import load_model, trace
 from dashboard.engine.errors import BrokenModel, ModelNotFound
+from dashboard.engine.models import store
 from dashboard.training.finetuning import finetune
 from dashboard.training.results import FineTuned
 from dashboard.training.saved import delete, finetuned_models, in_use, sweep

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from dashboard.engine import LoadedModel, load_model, read_texts, store, trace
-from dashboard.engine.catalog import MODELS, MODELS_FOLDER
+from dashboard.engine import LoadedModel, load_model, read_texts, trace
 from dashboard.engine.errors import DownloadFailed
+from dashboard.engine.models import store
+from dashboard.engine.models.catalog import MODELS, MODELS_FOLDER
 from dashboard.training import sentiment, snippets
 
 # peft asks the models in old words.

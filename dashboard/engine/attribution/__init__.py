@@ -22,15 +22,15 @@ from dashboard.engine.attribution.method import (
     forward_passes,
     there_and_back,
 )
+from dashboard.engine.attribution.question import Question
 from dashboard.engine.errors import InvalidInput, Unsupported
+from dashboard.engine.inputs.tokens import Token
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.question import Question
 from dashboard.engine.registry import Registry
 from dashboard.engine.tasks import Choice
-from dashboard.engine.tokens import Token
-from dashboard.engine.tracing import Trace
+from dashboard.engine.tracing.trace import Trace
 
-METHODS: Registry[Method] = Registry(__name__, "attribution method")
+METHODS: Registry[Method] = Registry(f"{__name__}.methods", "attribution method")
 DEFAULT_METHOD = "leave_one_out"
 _QUICK = ("gradient_x_attention", "attn_lrp", "input_x_gradient")
 """For texts that are too long for one run a token, the one that did best in the README's study first."""

@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from dashboard.engine.attribution.question import Question
 from dashboard.engine.progress import Progress
-from dashboard.engine.question import Question
-from dashboard.engine.tracing import Trace
+from dashboard.engine.tracing.trace import Trace
 
 Family = Literal["causal", "gradient", "attention"]
 Kind = Literal["causal", "decomposition", "descriptive"]

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dashboard.engine.attention import BLOCK_WEIGHTS
+from dashboard.engine.attention.layers import BLOCK_WEIGHTS
+from dashboard.engine.attribution.question import Question
 from dashboard.engine.faithfulness.vocabulary import Letters, editable, encodes_to, spliced
 from dashboard.engine.progress import Progress, part_of
-from dashboard.engine.question import Question
 
 N_CANDIDATES = 32
 """Substitutions that are really run at each step."""

@@ -8,12 +8,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dashboard.engine.attribution import METHODS, Attribution, Cost, Options, ask, chosen_options, forward_passes
+from dashboard.engine.attribution.perturbation import values_of_subsets
+from dashboard.engine.attribution.question import Question
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.faithfulness.curves import Values, players_of
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.question import Question
-from dashboard.engine.removal import values_of_subsets
-from dashboard.engine.tracing import Trace
+from dashboard.engine.tracing.trace import Trace
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from dashboard.engine.attribution.question import Question
 from dashboard.engine.errors import InvalidInput
-from dashboard.engine.question import Question
 
 Values = Callable[[Bool[np.ndarray, "subset token"]], Float[np.ndarray, "subset"]]
 """What the model says when only the tokens that are True stay."""

@@ -5,17 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from dashboard.engine.attribution import METHODS, Attribution, Options, attribute
-from dashboard.engine.datasets import Row
+from dashboard.engine.attribution.perturbation import REMOVALS
 from dashboard.engine.errors import EngineError, InvalidInput, Unsupported
 from dashboard.engine.faithfulness.intervals import Interval, bootstrap
 from dashboard.engine.faithfulness.leaderboards import Leaderboard, leaderboard
 from dashboard.engine.faithfulness.metrics import METRICS
 from dashboard.engine.faithfulness.studies import RANDOM, Failure, Measured, Study
-from dashboard.engine.loading import LoadedModel
+from dashboard.engine.inputs.datasets import Row
+from dashboard.engine.models.loading import LoadedModel
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.removal import REMOVALS
-from dashboard.engine.running import trace
-from dashboard.engine.tracing import Trace
+from dashboard.engine.tracing.run import trace
+from dashboard.engine.tracing.trace import Trace
 
 
 def evaluate(

@@ -7,16 +7,16 @@ from difflib import SequenceMatcher
 import numpy as np
 
 from dashboard.engine.attribution import Attribution, ask, attribute
+from dashboard.engine.attribution.question import Question
 from dashboard.engine.errors import EngineError, OutOfMemory, Unsupported
 from dashboard.engine.faithfulness.agreements import rank_correlation
 from dashboard.engine.faithfulness.text_edits import Edit
-from dashboard.engine.messages import is_chat
+from dashboard.engine.inputs.messages import is_chat
+from dashboard.engine.inputs.tokens import Token, join_words
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.question import Question
-from dashboard.engine.running import trace
 from dashboard.engine.tasks import Choice
-from dashboard.engine.tokens import Token, join_words
-from dashboard.engine.tracing import Trace
+from dashboard.engine.tracing.run import trace
+from dashboard.engine.tracing.trace import Trace
 
 _FEWEST_SHARED = 3
 """Two words are always in the same order or the opposite one, which says nothing."""

@@ -7,8 +7,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from jaxtyping import Bool, Int
 
-from dashboard.engine.loading import LoadedModel
-from dashboard.engine.tokens import Token, read_tokens, special_ids
+from dashboard.engine.inputs.tokens import Token, read_tokens, special_ids
+from dashboard.engine.models.loading import LoadedModel
 
 _CONTINUES = "##"
 """WordPiece's mark of a token that goes on in the middle of a word."""

@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from dashboard.engine.attention import Layer, row_blocks
+from dashboard.engine.attention.layers import Layer, row_blocks
+from dashboard.engine.inputs.tokens import Token
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.registry import Registry
-from dashboard.engine.tokens import Token
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from torch import Tensor
 from transformers import AutoModelForQuestionAnswering
 
 from dashboard.engine.errors import InvalidInput, Unsupported
+from dashboard.engine.inputs.tokens import Token
 from dashboard.engine.tasks.task import IMPOSSIBLE, Input, Readout, Task
-from dashboard.engine.tokens import Token
 
 LONGEST = 30
 """Tokens of an answer at most, as is usual (Devlin et al. 2019's code for SQuAD)."""

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dashboard.engine.errors import InvalidInput
-from dashboard.engine.tokens import Token, read_token
+from dashboard.engine.inputs.tokens import Token, read_token
 
 Readout = Callable[[Any, Int[Tensor, "batch token"]], Float[Tensor, "batch choice"]]
 """From a model's outputs and the attention mask they were made with to one logit for each choice."""

@@ -7,8 +7,8 @@ from torch import Tensor
 from transformers import AutoModelForTokenClassification
 
 from dashboard.engine.errors import InvalidInput
+from dashboard.engine.inputs.tokens import Token
 from dashboard.engine.tasks.task import Choice, Input, Readout, Task, class_name
-from dashboard.engine.tokens import Token
 
 
 class TokenClass(Task):

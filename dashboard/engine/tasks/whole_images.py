@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import AutoModelForImageClassification
 
+from dashboard.engine.inputs.tokens import Token
 from dashboard.engine.tasks.task import Input
 from dashboard.engine.tasks.whole_texts import NoHead, SequenceClass
-from dashboard.engine.tokens import Token
 
 
 def vision_part(config: Any) -> Any:

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import AutoModel, AutoModelForSequenceClassification
 
+from dashboard.engine.inputs.tokens import Token
 from dashboard.engine.tasks.task import Input, Readout, Task, class_name
-from dashboard.engine.tokens import Token
 
 
 class SequenceClass(Task):

@@ -1,0 +1,85 @@
+"""`python -m dashboard faithfulness`: attribution methods on many texts, beside random orders."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dashboard.commands.options import DeviceOption, DtypeOption, ModelOption, say
+from dashboard.engine.models.catalog import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from dashboard.engine.faithfulness import Study
+
+ALL = "all"
+
+DataOption = Annotated[str, typer.Option(help="prompts, reviews, or a CSV or JSONL file with a column “text”.")]
+MethodsOption = Annotated[str, typer.Option(help="Attribution methods, separated by commas; all of them by default.")]
+
+
+def faithfulness(
+    data: DataOption = "prompts",
+    model: ModelOption = DEFAULT_MODEL,
+    methods: MethodsOption = ALL,
+    removal: Annotated[str, typer.Option(help="How tokens are taken away: mask, replace or delete.")] = "mask",
+    random: Annotated[int, typer.Option(help="Random orders for each text: the chance level.", min=2)] = 20,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many texts.", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="Of the random orders and the intervals.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Write one row for each text and method to this .parquet or .csv file.")
+    ] = None,
+    summary: Annotated[Path | None, typer.Option("--json", help="Write the means and intervals to this file.")] = None,
+    device: DeviceOption = None,
+    dtype: DtypeOption = None,
+) -> None:
+    """Measure which attributions many texts confirm, beside random orders."""
+    from dashboard.commands.export import write_file
+    from dashboard.engine import METHODS, load_model
+    from dashboard.engine.faithfulness import check_format, check_methods, check_removal, evaluate
+    from dashboard.engine.inputs.datasets import read_texts
+
+    # Everything that can be wrong is checked before the model is loaded.
+    names = check_methods(METHODS if methods == ALL else (name.strip() for name in methods.split(",") if name.strip()))
+    check_removal(removal)
+    file_format = "" if out is None else out.suffix.removeprefix(".").lower()
+    if out is not None:
+        check_format(file_format)
+    rows = read_texts(data)[:limit]
+    loaded = load_model(model, device=device, dtype=dtype, progress=say)
+    study = evaluate(loaded, rows, names, removal=removal, n_random=random, seed=seed, progress=say)
+    typer.echo(shown(study))
+    if out is not None:
+        write_file(out, study.encoded(file_format))
+    if summary is not None:
+        write_file(summary, (json.dumps(study.summary(), indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def shown(study: "Study") -> str:
+    """The study for people: means with 95% intervals, * where better than random orders without overlap."""
+    from dashboard.engine.faithfulness import METRICS, RANDOM
+
+    table = study.table()
+    lines = {
+        name: {
+            metric: f"{row[metric, 'mean']:+.3f} [{row[metric, 'low']:+.3f}, {row[metric, 'high']:+.3f}]"
+            + ("*" if row[metric, "better than chance"] else " ")
+            for metric in METRICS
+        }
+        for name, row in table.iterrows()
+    }
+    width = max(len(name) for name in lines)
+    columns = {metric: max(len(metric) + 2, *(len(line[metric]) for line in lines.values())) for metric in METRICS}
+    heads = [
+        f"{metric} {'↑' if METRICS[metric].higher_is_better else '↓'}".rjust(columns[metric]) for metric in METRICS
+    ]
+    said = ["  ".join(["".ljust(width), *heads])]
+    for name, line in lines.items():
+        said.append("  ".join([name.ljust(width), *(line[metric].rjust(columns[metric]) for metric in METRICS)]))
+    said.append(
+        f"\n{study.n_texts} texts, {study.model}, removal: {study.removal}, {RANDOM}: {study.n_random} orders a text. "
+        "Mean over texts [95% interval]; * better than random without overlap. ↑ higher is better, ↓ lower."
+    )
+    said += [f"Skipped {name}: {reason}" for name, reason in study.skipped.items()]
+    said += [f"Text {failure.index + 1} failed: {failure.reason}" for failure in study.failures]
+    return "\n".join(said)

@@ -1,0 +1,1 @@
+"""Attention weights: captured in a forward pass, rebuilt exactly, verified, and pooled for the screen."""

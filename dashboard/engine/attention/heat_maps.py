@@ -1,0 +1,235 @@
+"""Pictures of attention that are never larger than a screen, computed in blocks of rows.
+
+The order of operations is part of what is shown, so it is fixed: mean or maximum over heads, hide keys and
+renormalise rows, join tokens into words, cut the window, pool into pixels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+from torch.nn import functional
+
+from dashboard.engine.attention import layers as attention_layers
+from dashboard.engine.attention.layers import Layer
+from dashboard.engine.errors import InvalidInput
+from dashboard.engine.inputs.tokens import Token
+
+HeadReduction = Literal["head", "mean", "max"]
+Pooling = Literal["max", "mean"]
+Hidden = Literal["nothing", "first", "special"]
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """One picture of attention; pixel [i, j] covers query units query_edges[i:i+2] and key units key_edges[j:j+2].
+
+    A unit is a token, or a word when `words` is set; edges are in tokens either way.
+
+    Attributes:
+        values: Attention weight, or the strongest/mean of the weights in the pixel; NaN where no query of the
+            pixel may see any of its keys, and in hidden columns.
+        query_edges: First token of each pixel row, and one past the last.
+        key_edges: First token of each pixel column, and one past the last.
+        pooling: "none" when each pixel is one query and one key; otherwise how weights became a pixel.
+        maximum: Largest value in the picture (0 when all is NaN).
+        hidden_share: Share of these rows' attention that was on hidden keys, 0…1, before renormalising.
+        words: True when tokens were joined into words.
+    """
+
+    values: Float[np.ndarray, "query_pixel key_pixel"]
+    query_edges: Int[np.ndarray, "query_edges"]
+    key_edges: Int[np.ndarray, "key_edges"]
+    pooling: Literal["none", "max", "mean"]
+    maximum: float
+    hidden_share: float
+    words: bool
+
+
+def hidden_keys(tokens: Sequence[Token], hide: Hidden) -> Bool[np.ndarray, "key"]:
+    """True for the key tokens that a choice of `hide` leaves out."""
+    hidden = np.zeros(len(tokens), dtype=bool)
+    if hide == "first":
+        hidden[:1] = True
+    elif hide == "special":
+        hidden[:] = [token.special for token in tokens]
+    return hidden
+
+
+def reduce_heads(layer: Layer, head: int, over: HeadReduction, rows: slice) -> Float[Tensor, "row key"]:
+    """The weights of one head, or their mean or maximum over the layer's heads."""
+    if over == "head":
+        return layer.weights(slice(head, head + 1), rows)[0]
+    if (rows.stop - rows.start) * layer.n_keys * layer.n_heads <= attention_layers.BLOCK_WEIGHTS:
+        weights = layer.weights(slice(None), rows)
+        return weights.mean(0) if over == "mean" else weights.amax(0)
+    reduced = layer.weights(slice(0, 1), rows)[0]
+    for index in range(1, layer.n_heads):
+        one = layer.weights(slice(index, index + 1), rows)[0]
+        reduced = reduced + one if over == "mean" else torch.maximum(reduced, one)
+    return reduced / layer.n_heads if over == "mean" else reduced
+
+
+def _unit_starts(tokens: Sequence[Token], words: bool, window: tuple[int, int]) -> Int[np.ndarray, "n"]:
+    """First token of each unit inside the window, and the window's end."""
+    start, stop = window
+    if not words:
+        return np.arange(start, stop + 1)
+    inside = [i for i in range(start, stop) if i == start or tokens[i].word != tokens[i - 1].word]
+    return np.array([*inside, stop])
+
+
+def _pixel_edges(n_units: int, max_pixels: int) -> Int[np.ndarray, "n"]:
+    """Splits units into at most max_pixels runs of one length; the last may be shorter."""
+    step = -(-n_units // max_pixels)
+    return np.append(np.arange(0, n_units, step), n_units)
+
+
+def _segment(values: Tensor, lengths: Tensor, how: str) -> Tensor:
+    """Reduces consecutive runs along the last axis."""
+    if len(lengths) == values.shape[-1]:
+        return values
+    lengths = lengths.expand(*values.shape[:-1], -1).contiguous()
+    return torch.segment_reduce(values.contiguous(), how, lengths=lengths, axis=values.dim() - 1)
+
+
+def heat_map(
+    layer: Layer,
+    query_tokens: Sequence[Token],
+    key_tokens: Sequence[Token],
+    *,
+    head: int,
+    over: HeadReduction = "head",
+    hide: Hidden = "nothing",
+    words: bool = False,
+    window: tuple[int, int, int, int] | None = None,
+    max_pixels: int = 256,
+    pooling: Pooling = "max",
+) -> HeatMap:
+    """The attention of one head (or a layer's mean or maximum) as at most max_pixels² exact or pooled values.
+
+    Joining words sums the weights of a key word's parts and averages a query word's rows (Clark et al. 2019,
+    section 4.1), so rows of a single head still sum to 1.
+
+    Raises:
+        InvalidInput: An empty window or one outside the text.
+    """
+    window = window or (0, layer.n_queries, 0, layer.n_keys)
+    q0, q1, k0, k1 = window
+    if not (0 <= q0 < q1 <= layer.n_queries and 0 <= k0 < k1 <= layer.n_keys):
+        raise InvalidInput(
+            f"The window {window} is empty or outside the text ({layer.n_queries} × {layer.n_keys} tokens).",
+            "Reset the zoom.",
+        )
+    query_starts = _unit_starts(query_tokens, words, (q0, q1))
+    key_starts = _unit_starts(key_tokens, words, (k0, k1))
+    query_pixels = _pixel_edges(len(query_starts) - 1, max_pixels)
+    key_pixels = _pixel_edges(len(key_starts) - 1, max_pixels)
+    hidden = torch.from_numpy(hidden_keys(key_tokens, hide)).to(layer.device)
+    key_lengths = torch.from_numpy(np.diff(key_starts)).to(layer.device)
+
+    values, hidden_sum, whole_sum = [], 0.0, 0.0
+    for first, last in _pixel_row_blocks(query_starts, query_pixels, layer.n_keys):
+        units = query_starts[query_pixels[first] : query_pixels[last] + 1]  # token edges of these units
+        rows = slice(int(units[0]), int(units[-1]))
+        weights = reduce_heads(layer, head, over, rows)  # [row, key]
+        visible = layer.visible(rows) & ~hidden
+        hidden_weight = weights[:, hidden].sum(1)
+        hidden_sum, whole_sum = hidden_sum + float(hidden_weight.sum()), whole_sum + float(weights.sum())
+        if hide != "nothing":
+            left = weights.sum(1, keepdim=True) - hidden_weight[:, None]
+            weights = weights.masked_fill(hidden, 0) / left.clamp_min(1e-12)
+        weights, seen = weights[:, k0:k1], visible[:, k0:k1].float()
+        if words:
+            row_lengths = torch.from_numpy(np.diff(units)).to(layer.device)
+            weights = _segment(weights, key_lengths, "sum")
+            weights = _segment(weights.T, row_lengths, "mean").T
+            seen = _segment(_segment(seen, key_lengths, "max").T, row_lengths, "max").T
+        values.append(_pool_visible(weights, seen, int(query_pixels[1]), int(key_pixels[1]), pooling))
+    picture = torch.cat(values).cpu().numpy()
+    one_to_one = len(query_pixels) == len(query_starts) and len(key_pixels) == len(key_starts)
+    return HeatMap(
+        values=picture,
+        query_edges=query_starts[query_pixels],
+        key_edges=key_starts[key_pixels],
+        pooling="none" if one_to_one else pooling,
+        maximum=float(np.nanmax(picture)) if not np.isnan(picture).all() else 0.0,
+        hidden_share=hidden_sum / whole_sum,
+        words=words,
+    )
+
+
+def _pixel_row_blocks(
+    starts: Int[np.ndarray, "n"], pixels: Int[np.ndarray, "m"], n_weights_per_row: int
+) -> list[tuple[int, int]]:
+    """Runs [first, last) of pixel rows whose tokens' weights fit in memory; never splits a pixel."""
+    budget = attention_layers.BLOCK_WEIGHTS // n_weights_per_row
+    blocks, first = [], 0
+    for pixel in range(1, len(pixels)):
+        too_long = starts[pixels[pixel]] - starts[pixels[first]] > budget
+        if too_long and pixel - 1 > first:
+            blocks.append((first, pixel - 1))
+            first = pixel - 1
+    return [*blocks, (first, len(pixels) - 1)]
+
+
+def _blocks(values: Tensor, rows: int, columns: int) -> Tensor:
+    """[..., row, column] as [..., row_pixel, rows, column_pixel, columns], filled up with zeros."""
+    n_rows, n_columns = values.shape[-2:]
+    padded = functional.pad(values, (0, -n_columns % columns, 0, -n_rows % rows))
+    return padded.unflatten(-1, (-1, columns)).unflatten(-3, (-1, rows))
+
+
+def _pool(weights: Tensor, rows: int, columns: int, how: Pooling) -> Tensor:
+    """The largest weight or the sum of weights in each block of rows × columns."""
+    blocks = _blocks(weights, rows, columns)
+    return blocks.amax((-3, -1)) if how == "max" else blocks.sum((-3, -1))
+
+
+def _pool_visible(weights: Tensor, seen: Tensor, rows: int, columns: int, how: Pooling) -> Tensor:
+    """Largest or mean weight over each block's visible cells; NaN where there are none."""
+    count = _pool(seen, rows, columns, "mean")
+    pooled = _pool(weights * seen, rows, columns, how)
+    if how == "mean":
+        pooled = pooled / count.clamp_min(1)
+    return pooled.masked_fill(count == 0, torch.nan)
+
+
+def thumbnails(
+    layers: Sequence[Layer | None], max_pixels: int = 64, pooling: Pooling = "max"
+) -> UInt8[np.ndarray, "layer head query_pixel key_pixel"]:
+    """Every head's pattern as a small picture: 255 is the head's strongest pixel, 0 no attention.
+
+    A pixel is its block's largest weight, or their sum ("mean": the same picture up to the head's own scale).
+
+    Layers without softmax attention stay 0; so do heads that a layer does not have.
+    """
+    present = [layer for layer in layers if layer is not None]
+    n_heads = max(layer.n_heads for layer in present)
+    query_pixels = _pixel_edges(present[0].n_queries, max_pixels)
+    key_pixels = _pixel_edges(present[0].n_keys, max_pixels)
+    rows, columns = int(query_pixels[1]), int(key_pixels[1])
+    picture = np.zeros((len(layers), n_heads, len(query_pixels) - 1, len(key_pixels) - 1), dtype=np.uint8)
+    for index, layer in enumerate(layers):
+        if layer is None:
+            continue
+        every = np.arange(layer.n_queries + 1)
+        pooled = torch.cat(
+            [
+                _pool(
+                    layer.weights(slice(None), slice(int(query_pixels[a]), int(query_pixels[b]))),
+                    rows,
+                    columns,
+                    pooling,
+                )
+                for a, b in _pixel_row_blocks(every, query_pixels, layer.n_keys * layer.n_heads)
+            ],
+            dim=1,
+        )  # [head, query_pixel, key_pixel]
+        strongest = pooled.amax((1, 2), keepdim=True).clamp_min(1e-12)
+        picture[index, : layer.n_heads] = (pooled / strongest * 255).round().byte().cpu().numpy()
+    return picture

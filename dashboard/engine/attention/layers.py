@@ -1,0 +1,188 @@
+"""Attention weights, computed from queries and keys when somebody looks, in blocks of rows.
+
+Invariant: each row is non-negative and sums to 1 (to less, where an attention sink takes its share).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional
+
+from dashboard.engine.attention.capture import CapturedLayer
+from dashboard.engine.attention.visibility import Visibility
+
+OUTPUT_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+"""How far rebuilt weights times values may be from the kernel's own output; see output_error."""
+
+# Weights in memory at once, per block: 4 M float32 are 16 MB.
+BLOCK_WEIGHTS = 4_000_000
+
+
+class Layer(ABC):
+    """One layer's attention, whatever it is computed from."""
+
+    @property
+    @abstractmethod
+    def n_heads(self) -> int: ...
+    @property
+    @abstractmethod
+    def n_kv_heads(self) -> int: ...
+    @property
+    @abstractmethod
+    def n_queries(self) -> int: ...
+    @property
+    @abstractmethod
+    def n_keys(self) -> int: ...
+    @property
+    @abstractmethod
+    def device(self) -> torch.device: ...
+    @property
+    @abstractmethod
+    def nbytes(self) -> int: ...
+
+    @abstractmethod
+    def weights(self, heads: slice, rows: slice) -> Float[Tensor, "head row key"]:
+        """Weights after the softmax, float32."""
+
+    @abstractmethod
+    def visible(self, rows: slice) -> Bool[Tensor, "row key"]:
+        """True where the query may look at the key."""
+
+
+@dataclass(frozen=True)
+class RebuiltLayer(Layer):
+    """Weights rebuilt from captured queries and keys: softmax(q kᵀ · scaling + mask).
+
+    Source: Vaswani et al. 2017, equation 1; soft cap before the mask (Gemma 2), a bias by distance (T5), sinks as one
+    more logit whose share is then dropped (gpt-oss).
+    """
+
+    captured: CapturedLayer
+
+    @property
+    def n_heads(self) -> int:
+        return self.captured.query.shape[0]
+
+    @property
+    def n_kv_heads(self) -> int:
+        return self.captured.key.shape[0]
+
+    @property
+    def n_queries(self) -> int:
+        return self.captured.query.shape[1]
+
+    @property
+    def n_keys(self) -> int:
+        return self.captured.key.shape[1]
+
+    @property
+    def device(self) -> torch.device:
+        return self.captured.query.device
+
+    @property
+    def nbytes(self) -> int:
+        return self.captured.nbytes + self.captured.visibility.nbytes
+
+    @torch.no_grad()
+    def weights(self, heads: slice, rows: slice) -> Float[Tensor, "head row key"]:
+        layer = self.captured
+        keys = layer.visibility.span(rows)
+        query = layer.query[heads, rows].float()  # [head, row, dim]
+        group = self.n_heads // self.n_kv_heads
+        first, stop, _ = heads.indices(self.n_heads)
+        if first % group == 0 and stop % group == 0:  # whole groups: their queries meet one key head together
+            key = layer.key[first // group : stop // group, keys].float()  # [kv_head, key, dim]
+            stacked = query.reshape(len(key), -1, query.shape[-1])  # [kv_head, group·row, dim]
+            scores = torch.matmul(stacked, key.transpose(1, 2)).reshape(len(query), query.shape[1], -1)
+        else:
+            kv_head_of = torch.arange(first, stop, device=self.device) // group
+            key = layer.key[kv_head_of, keys].float()  # [head, key, dim]
+            scores = torch.matmul(query, key.transpose(1, 2))
+        scores = scores.mul_(layer.scaling)  # [head, row, key]
+        if layer.softcap is not None:
+            scores.div_(layer.softcap).tanh_().mul_(layer.softcap)
+        if layer.bias is not None:
+            scores += layer.bias.rows(heads, rows, keys).float()
+        if layer.visibility.hides_something:
+            scores += layer.visibility.additive(rows, keys)
+        if layer.sinks is None:
+            weights = scores.softmax(-1)
+        else:
+            sink = layer.sinks[heads].float()[:, None, None].expand(-1, scores.shape[1], 1)
+            weights = torch.cat([scores, sink], -1).softmax(-1)[..., :-1]
+        return functional.pad(weights, (keys.start, self.n_keys - keys.stop))
+
+    def visible(self, rows: slice) -> Bool[Tensor, "row key"]:
+        return self.captured.visibility.rows(rows)
+
+
+@dataclass(frozen=True)
+class ReadLayer(Layer):
+    """Weights read from the model's own eager attention, where queries and keys cannot be captured.
+
+    Holds T×T numbers a head, so traces of such models have a token limit.
+    """
+
+    stored: Float[Tensor, "head query key"]
+    visibility: Visibility
+
+    @property
+    def n_heads(self) -> int:
+        return self.stored.shape[0]
+
+    @property
+    def n_kv_heads(self) -> int:
+        return self.stored.shape[0]
+
+    @property
+    def n_queries(self) -> int:
+        return self.stored.shape[1]
+
+    @property
+    def n_keys(self) -> int:
+        return self.stored.shape[2]
+
+    @property
+    def device(self) -> torch.device:
+        return self.stored.device
+
+    @property
+    def nbytes(self) -> int:
+        return self.stored.nbytes
+
+    def weights(self, heads: slice, rows: slice) -> Float[Tensor, "head row key"]:
+        return self.stored[heads, rows].float()
+
+    def visible(self, rows: slice) -> Bool[Tensor, "row key"]:
+        return self.visibility.rows(rows)
+
+
+def row_blocks(n_rows: int, weights_per_row: int) -> Iterator[slice]:
+    """Consecutive slices that cover all rows, each with at most BLOCK_WEIGHTS weights (at least one row)."""
+    step = max(1, BLOCK_WEIGHTS // max(1, weights_per_row))
+    for at in range(0, n_rows, step):
+        yield slice(at, min(at + step, n_rows))
+
+
+def largest(values: Iterable[float]) -> float:
+    """The largest of some numbers; NaN if any is NaN, where Python's own `max` may overlook it."""
+    return float(torch.tensor(list(values), dtype=torch.float64).max())
+
+
+def output_error(layer: RebuiltLayer) -> float:
+    """How far rebuilt weights times values are from the fused kernel's own output, for the last query.
+
+    Relative to the largest output of that query. Below 1e-5 in float32 when all is well; a 1% error in the scaling
+    shows as about 2e-3. Costs one row a layer, so every trace is checked.
+    """
+    captured = layer.captured
+    last = slice(layer.n_queries - 1, layer.n_queries)
+    weights = layer.weights(slice(None), last)  # [head, 1, key]
+    value = captured.value.float().repeat_interleave(layer.n_heads // layer.n_kv_heads, 0)  # [head, key, dim]
+    rebuilt = torch.matmul(weights, value)[:, 0]  # [head, dim]
+    kernel = captured.last_output.float()
+    return float((rebuilt - kernel).abs().max() / kernel.abs().max().clamp_min(1e-12))

@@ -1,0 +1,132 @@
+"""What attention adds to the logit at the predicting place, traced back to the tokens it was mixed from."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dashboard.engine.attention.capture import watching
+from dashboard.engine.attribution import METHODS, Check, Method, Options, Question, Scored
+from dashboard.engine.attribution.methods.alti import cost
+from dashboard.engine.attribution.propagation import notes_on_the_way, times
+from dashboard.engine.attribution.token_contributions import Contributions, parts_check
+from dashboard.engine.errors import Unsupported
+from dashboard.engine.internals.norms import LinearNorm
+from dashboard.engine.internals.residual_stream import AroundAttention, keeping_streams, rebuilt_layers
+from dashboard.engine.internals.wiring import Wiring, wiring
+from dashboard.engine.progress import Progress, part_of
+
+
+@dataclass(frozen=True, eq=False)
+class _End:
+    """The end of the stream at the predicting place, and the direction in which the explained logit grows there."""
+
+    streams: list[AroundAttention]
+    state: Float[Tensor, "hidden"]
+    direction: Float[Tensor, "hidden"]
+
+
+def _fit(question: Question, wired: Wiring) -> tuple[int, LinearNorm]:
+    trace, model = question.trace, question.trace.model
+    position, instead = trace.prediction.position, "Choose ALTI, or another method."
+    if position is None or not model.task.causal:
+        raise Unsupported(
+            f"ALTI-Logit explains the next token of a decoder; what {model.title} predicts is of another kind "
+            f"({trace.prediction.kind}).",
+            instead,
+        )
+    if any(layer.joined() == "normed sum" for layer in wired.present):
+        raise Unsupported(
+            f"The residual stream of {model.title} is normalised after each addition (post-norm), so its end is not a "
+            "sum of what the layers added.",
+            instead,
+        )
+    if wired.final_norm is None:
+        raise Unsupported(f"No norm was found between the last layer of {model.title} and its logits.", instead)
+    return position, wired.final_norm
+
+
+def _run_to_the_end(question: Question, wired: Wiring, position: int, norm: LinearNorm, report: Progress) -> _End:
+    """One pass that keeps the streams; a way back only through the unembedding."""
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def split(module: Any, args: tuple[Any, ...], output: Tensor) -> Tensor:
+        seen.append((args[0].detach(), output.detach().requires_grad_()))
+        return seen[-1][1]
+
+    with (
+        question.trace.model.running(),
+        torch.enable_grad(),
+        watching(lambda n: report("Keeping the stream", n / len(wired.present))),
+        keeping_streams(wired) as streams,
+    ):
+        hook = norm.module.register_forward_hook(split)
+        try:
+            objective = question.objective(question.whole())[0]
+        finally:
+            hook.remove()
+        before, after = seen[-1]
+        (gradient,) = torch.autograd.grad(objective, after)
+    place = position - question.n_tokens  # from the end: the head may be given the last places alone
+    factor = norm.factors(before[0, place][None], after[0, place].detach()[None])[0]
+    return _End(streams, before[0, place].float(), norm.gradient(gradient[0, place].float(), factor))
+
+
+def run(question: Question, options: Options, report: Progress) -> Scored:
+    """Σ_l Δ^l M^{l−1} + x_p · u on the predicting place itself, collected from the top layer down.
+
+    Δ^l_j = Σ_h A^h[p, j] (v_j W_O^h) · u, and M^{l−1} = C_{l−1} ⋯ C_1 are the contributions of ALTI below layer l.
+    """
+    trace, model = question.trace, question.trace.model
+    wired = wiring(model)
+    position, norm = _fit(question, wired)
+    end = _run_to_the_end(question, wired, position, norm, part_of(report, 0.0, 0.1))
+    scores, errors = torch.zeros(question.n_tokens, device=model.device), []
+    layers = list(zip(rebuilt_layers(trace), wired.present, end.streams, strict=True))
+    for n_done, (layer, wires, around) in enumerate(reversed(layers)):
+
+        def told(fraction: float, n_done: int = n_done) -> None:
+            report("Splitting what attention adds", 0.1 + 0.9 * (n_done + fraction) / len(layers))
+
+        with model.running():
+            found = Contributions(layer, wires, around)
+        scores = times(scores, found.rows, found.split.numbers_per_row, told)
+        scores += found.toward(end.direction, position)
+        errors += found.errors
+    scores[position] += end.streams[0].given[position].float() @ end.direction
+    parts, whole = float(scores.sum()), float(end.state @ end.direction)
+    rest = whole - parts
+    left = Check(
+        "left to other parts",
+        abs(rest) / max(abs(rest) + abs(parts), 1e-30),
+        None,
+        f"Of {whole:+.2f} at the end of the stream, attention and the last token's embedding add {parts:+.2f}, which "
+        f"is shared out here; MLPs and biases add {rest:+.2f}, which is not.",
+    )
+    return Scored(scores.cpu().numpy(), (parts_check(errors, model.network.dtype), left), notes_on_the_way(question))
+
+
+METHODS.add(
+    "alti_logit",
+    Method(
+        name="alti_logit",
+        title="ALTI-Logit",
+        family="attention",
+        kind="decomposition",
+        formula=r"\sum_l \sum_j \left(\sum_h A^{l,h}_{p,j}\, v^{l,h}_j W_O^{l,h} \cdot u_y\right) M^{l-1}_{j,i} "
+        r"+ [i = p]\; x_p \cdot u_y",
+        meaning="What attention added to the target's logit at the predicting place, shared out to the tokens that it "
+        "was mixed from.",
+        caveat="What the MLPs add to the logit is left out, and it is often the larger part; the sharing out follows "
+        "ALTI's rule.",
+        source="Ferrando et al. 2023",
+        unit="logit",
+        signed=True,
+        cost=cost,
+        run=run,
+        one_stack=True,
+        captured=True,
+    ),
+)

@@ -1,0 +1,169 @@
+"""The target's logit, handed back layer by layer to the tokens by rules made for attention."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from dashboard.engine.attribution import (
+    METHODS,
+    Check,
+    Cost,
+    Method,
+    Option,
+    Options,
+    Question,
+    Scored,
+    there_and_back,
+)
+from dashboard.engine.errors import Unsupported
+from dashboard.engine.hardware.devices import stop_before_memory_ends
+from dashboard.engine.internals.lrp import relevance_rules
+from dashboard.engine.progress import Progress
+from dashboard.engine.tracing.trace import Trace
+
+_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+_WEIGHT_BYTES = 12  # scores, weights and their gradient in float32
+_MESSAGE = "One pass there and back"
+
+
+def run(question: Question, options: Options, report: Progress) -> Scored:
+    """Σ_d x[i, d] · ∂s/∂x[i, d], with the gradient taken by the rules in relevance.py.
+
+    Raises:
+        Unsupported: The model takes no embeddings, is read by eager, or computes something without a rule.
+        OutOfMemory: The device could not hold the way back.
+    """
+    trace, model = question.trace, question.trace.model
+    if not model.captures:
+        raise Unsupported(
+            f"The attention of {model.title} is its own code, read directly: the rules for it are not known.",
+            "Choose input × gradient or leave one out.",
+        )
+    n_calls = model.n_calls
+    rules = relevance_rules(
+        model.network,
+        model.title,
+        follow_weights=options["weights"] == "followed",
+        on_back=lambda n_done: report(_MESSAGE, min(1.0, (1 + 2 * n_done / n_calls) / 3)),
+    )
+    with model.running(), torch.enable_grad(), stop_before_memory_ends(model.network):
+        embeddings = question.embeddings()[None].detach().clone().requires_grad_(True)
+        with rules as account, _keeping_target(trace) as target:
+            logits = question.from_embeddings(embeddings, lambda n_done: report(_MESSAGE, n_done / n_calls / 3))
+            objective = question.objective(logits)[0]
+        _same_values(question, logits.detach())
+        gradient, *of_target = torch.autograd.grad(objective, [embeddings, *target])
+    scores = (embeddings.detach()[0].float() * gradient[0].float()).sum(-1)
+    logit, beginning = float(objective.detach()), _relevance(target, of_target)
+    notes = (_OF_TARGET.format(share=beginning / (logit or 1e-12)),) if target else ()
+    return Scored(
+        scores.cpu().numpy(),
+        _checks(logit, float(scores.double().sum()), beginning + account.total(), trace),
+        notes,
+    )
+
+
+_OF_TARGET = (
+    "The beginning of the target, which the decoder had read, gets {share:.0%} of the logit: it is counted in the "
+    "balance, and belongs to no token of the source."
+)
+
+
+@contextmanager
+def _keeping_target(trace: Trace) -> Iterator[list[torch.Tensor]]:
+    """Within this block, what the decoder reads is an input too, where the model has one: its embeddings are kept."""
+    kept: list[torch.Tensor] = []
+    if trace.encoded.target is None:
+        yield kept
+        return
+
+    def keep(module: Any, given: Any, embeddings: torch.Tensor) -> torch.Tensor:
+        kept.append(embeddings.detach().requires_grad_())
+        return kept[-1]
+
+    # The source comes as embeddings, so that only the target is looked up.
+    hook = trace.model.network.get_decoder().get_input_embeddings().register_forward_hook(keep)
+    try:
+        yield kept
+    finally:
+        hook.remove()
+
+
+def _relevance(inputs: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]) -> float:
+    pairs = zip(inputs, gradients, strict=True)
+    return sum((float((one.detach().double() * gradient.double()).sum()) for one, gradient in pairs), 0.0)
+
+
+def _same_values(question: Question, logits: torch.Tensor) -> None:
+    """The rules change gradients, never values.
+
+    Raises:
+        Unsupported: They did change them.
+    """
+    own = question.trace.logits
+    difference = float((logits[0] - own).abs().max() / own.abs().max().clamp_min(1e-12))
+    if not difference <= _TOLERANCE.get(question.trace.model.network.dtype, 1e-3):
+        raise Unsupported(
+            f"On {question.trace.model.title} the rules change what it computes (its logits by {difference:.1e}).",
+            "Choose another method, such as input × gradient or leave one out.",
+        )
+
+
+def _checks(objective: float, scored: float, kept: float, trace: Trace) -> tuple[Check, ...]:
+    size = max(abs(objective), 1e-12)
+    return (
+        Check(
+            "balance",
+            abs(objective - scored - kept) / max(size, abs(scored), abs(kept)),
+            _TOLERANCE.get(trace.model.network.dtype, 1e-3),
+            "Tokens, biases, positions and softmax together must get the whole logit; what is missing would be a step "
+            "without its rule.",
+        ),
+        Check(
+            "conservation",
+            abs(objective - scored) / size,
+            None,
+            "By how much the tokens' scores miss the logit, as a share of it: what biases and position embeddings "
+            "bring in and what softmax keeps belongs to no token, and no bound for it is known beforehand.",
+        ),
+    )
+
+
+def _cost(trace: Trace, options: Options) -> Cost:
+    """As any way back; followed weights are kept for all layers, heads and pairs of tokens."""
+    once = there_and_back(trace)
+    followed = options["weights"] == "followed"
+    weights = sum(s.n_layers * s.n_heads * len(s.query_tokens) * len(s.key_tokens) for s in trace.sites)
+    return Cost(once.passes, once.bytes + (weights * _WEIGHT_BYTES if followed else 0))
+
+
+METHODS.add(
+    "attn_lrp",
+    Method(
+        name="attn_lrp",
+        title="AttnLRP",
+        family="gradient",
+        kind="decomposition",
+        formula=r"\sum_d x_{i,d}\,\frac{\tilde\partial s_y}{\tilde\partial x_{i,d}}",
+        meaning="The share of the target's logit that is handed back to this token, layer by layer.",
+        caveat="The rules for products and softmax are a choice, and biases and softmax keep a share: "
+        "the scores need not add up to the logit.",
+        source="Achtibat et al. 2024; constant weights: Ali et al. 2022",
+        unit="logit",
+        signed=True,
+        cost=_cost,
+        run=run,
+        captured=True,
+        options=(
+            Option(
+                "weights",
+                "Attention weights",
+                lambda trace: ("followed", "constant"),
+                "followed",
+                "Constant weights hand everything to the values, as if where to look had been given beforehand.",
+            ),
+        ),
+    ),
+)

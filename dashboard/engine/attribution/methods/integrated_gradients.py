@@ -1,0 +1,201 @@
+"""The gradient, averaged on the way from an empty input to this one, times the way."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dashboard.engine.attribution import (
+    METHODS,
+    Check,
+    Cost,
+    Method,
+    Option,
+    Options,
+    Question,
+    Scored,
+    there_and_back,
+)
+from dashboard.engine.attribution.question import check_takes_embeddings
+from dashboard.engine.hardware.devices import stop_before_memory_ends
+from dashboard.engine.models.vision import embedded
+from dashboard.engine.progress import Progress
+from dashboard.engine.tracing.trace import Trace
+
+FEWEST_STEPS, MOST_STEPS = 16, 256
+_TOKENS_AT_ONCE = 256
+_VOCABULARY_AT_ONCE = 8192
+
+
+def run(question: Question, options: Options, report: Progress) -> Scored:
+    """Σ_d (x − b)[i, d] · mean over the steps of ∂s/∂x[i, d] at b + (step + ½)/steps · (x − b).
+
+    Steps double until the scores add up to s(x) − s(b) within the wanted share, or there are MOST_STEPS.
+
+    Raises:
+        Unsupported: The model takes no embeddings.
+        OutOfMemory: The device could not hold the way back.
+    """
+    model, bound = question.trace.model, float(options["bound"].rstrip("%")) / 100
+    check_takes_embeddings(model)
+    with model.running():
+        path = _path(question, options["baseline"])
+    n_steps = FEWEST_STEPS
+    scores, missed = _integral(question, path, n_steps, report)
+    while missed > bound and n_steps < MOST_STEPS:
+        n_steps *= 2
+        scores, missed = _integral(question, path, n_steps, report)
+    notes = [f"{n_steps} steps."]
+    if missed > bound:
+        notes.append(
+            f"After {n_steps} steps the parts still miss the whole by {missed:.0%}: "
+            "do not read these numbers as shares."
+        )
+    check = Check(
+        "completeness",
+        missed,
+        bound,
+        "By how much the sum of the scores misses what the logit gains from the baseline to this input, as a share of "
+        "that gain.",
+    )
+    return Scored(scores.cpu().numpy(), (check,), tuple(notes), _passes(question.trace, n_steps))
+
+
+@dataclass(frozen=True)
+class _Path:
+    """The straight way from the baseline to the input, and what the objective gains on it."""
+
+    baseline: Float[Tensor, "1 token hidden"]
+    input: Float[Tensor, "1 token hidden"]
+    gain: float
+
+
+def _path(question: Question, baseline: str) -> _Path:
+    given = question.embeddings()[None].detach().float()
+    start = baseline_embedding(question.trace, baseline).float().expand_as(given)
+    with torch.no_grad():
+        first, last = (float(_objective(question, at)[0]) for at in (start, given))
+    return _Path(start, given, last - first)
+
+
+def _objective(question: Question, embeddings: Float[Tensor, "step token hidden"]) -> Float[Tensor, "step"]:
+    return question.objective(question.from_embeddings(embeddings.to(question.trace.model.network.dtype)))
+
+
+def _integral(question: Question, path: _Path, n_steps: int, report: Progress) -> tuple[Float[Tensor, "token"], float]:
+    """The scores with that many steps, and by what share of the gain their sum misses it."""
+    from captum.attr import IntegratedGradients  # here, because it draws in half a second of plotting code
+
+    model = question.trace.model
+    n_done = n_steps - FEWEST_STEPS  # of the rounds before, each with half as many
+    integrator = IntegratedGradients(lambda embeddings: _objective(question, embeddings))
+    there_and_back_again = integrator.gradient_func
+
+    def one_batch(**given: Any) -> Any:
+        """Some steps: others may use the model, and memory is free again, before the next."""
+        nonlocal n_done
+        report(f"Integrating in {n_steps} steps", n_done / _steps_in_all(MOST_STEPS))
+        n_done += len(given["inputs"][0])
+        with model.running(), stop_before_memory_ends(model.network):
+            return there_and_back_again(**given)
+
+    integrator.gradient_func = one_batch
+    parts = integrator.attribute(
+        path.input,
+        baselines=path.baseline,
+        n_steps=n_steps,
+        method="riemann_middle",
+        internal_batch_size=_steps_at_once(path.input.shape[1]),
+    )
+    scores = parts[0].float().sum(-1)
+    return scores.detach(), abs(float(scores.sum()) - path.gain) / max(abs(path.gain), 1e-12)
+
+
+def _steps_in_all(n_steps: int) -> int:
+    """Of all rounds up to the one with that many."""
+    return 2 * n_steps - FEWEST_STEPS
+
+
+def _passes(trace: Trace, n_steps: int) -> float:
+    return there_and_back(trace).passes * _steps_in_all(n_steps)
+
+
+def _steps_at_once(n_tokens: int) -> int:
+    return min(FEWEST_STEPS, max(1, _TOKENS_AT_ONCE // n_tokens))
+
+
+def baselines(trace: Trace) -> tuple[str, ...]:
+    """Which empty inputs there are for this model."""
+    if trace.model.vision is not None:
+        return ("grey", "zeros")
+    tokenizer = trace.model.tokenizer
+    there = {"pad": tokenizer.pad_token_id, "eos": tokenizer.eos_token_id}
+    return ("zero", *(name for name, token in there.items() if token is not None), "mean")
+
+
+@torch.no_grad()
+def baseline_embedding(trace: Trace, baseline: str) -> Float[Tensor, "*token hidden"]:
+    """One embedding that says nothing: zeros, the padding or end token's, or the mean of the vocabulary's.
+
+    For an image one for each token: what an image of the mean colour gives, or zeros.
+    """
+    vision = trace.model.vision
+    if vision is not None:
+        pixels = trace.encoded.inputs["pixel_values"]
+        grey = embedded(trace.model.network, vision.embedder, torch.full_like(pixels, vision.grey))[0]
+        return grey if baseline == "grey" else torch.zeros_like(grey)
+    tokenizer, device = trace.model.tokenizer, trace.model.device
+    table = trace.model.network.get_input_embeddings()  # called, not indexed: some scale what they look up
+    if baseline in ("pad", "eos"):
+        token = tokenizer.pad_token_id if baseline == "pad" else tokenizer.eos_token_id
+        found: Tensor = table(torch.tensor(token, device=device))
+        return found
+    if baseline == "zero":
+        return torch.zeros_like(table(torch.tensor(0, device=device)))
+    blocks = torch.arange(len(table.weight), device=device).split(_VOCABULARY_AT_ONCE)
+    summed: Tensor = sum((table(ids).float().sum(0) for ids in blocks), torch.tensor(0.0, device=device))
+    return summed / len(table.weight)
+
+
+def _cost(trace: Trace, options: Options) -> Cost:
+    """All rounds, each step there and back: what it takes when the scores never add up."""
+    return Cost(_passes(trace, MOST_STEPS), there_and_back(trace).bytes * _steps_at_once(len(trace.tokens)))
+
+
+METHODS.add(
+    "integrated_gradients",
+    Method(
+        name="integrated_gradients",
+        title="Integrated gradients",
+        family="gradient",
+        kind="decomposition",
+        formula=r"\sum_d (x - b)_{i,d} \int_0^1 \frac{\partial s_y}{\partial x_{i,d}}(b + \alpha (x - b))\,d\alpha",
+        meaning="What the token's embedding adds to the target's logit on the straight way from the baseline's.",
+        caveat="It rests on the baseline, which replaces every token, special ones too; and the sum over steps often "
+        "does not settle: look at completeness first.",
+        source="Sundararajan et al. 2017, equation 1; Kokhlikyan et al. 2020 (Captum)",
+        unit="logit",
+        signed=True,
+        cost=_cost,
+        run=run,
+        options=(
+            Option(
+                "baseline",
+                "Baseline",
+                baselines,
+                "zero",
+                "The empty input: zeros, the padding token, the end token, or the mean of all embeddings; for an image "
+                "one of the mean colour, or zeros.",
+            ),
+            Option(
+                "bound",
+                "Completeness error",
+                lambda trace: ("1%", "5%", "20%"),
+                "5%",
+                f"Steps double from {FEWEST_STEPS} until the scores add up this closely, up to {MOST_STEPS} steps.",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Where models run: devices, number formats, placement of layers, and memory."""

@@ -1,0 +1,1 @@
+"""What is found out about heads: patterns, similarity, clusters, drift, importance, query and key."""

@@ -1,0 +1,1 @@
+"""Models: the catalogue, where their files come from, adapters, and loading."""

@@ -1,0 +1,237 @@
+"""From a catalogue name, a Hub id or a folder to a model that is ready, verified and safe to share."""
+
+import contextlib
+import inspect
+import itertools
+import threading
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoTokenizer
+
+from dashboard.engine.attention import capture
+from dashboard.engine.attention.probe import Probe, text_probe
+from dashboard.engine.attention.verification import Verification, verify_capture, verify_eager
+from dashboard.engine.errors import BrokenModel, Unsupported, first_line
+from dashboard.engine.formatting import bytes_text
+from dashboard.engine.hardware import memory
+from dashboard.engine.hardware.devices import is_out_of_memory, memory_messages
+from dashboard.engine.hardware.placement import Placement, choose_placement
+from dashboard.engine.models import adapters, store
+from dashboard.engine.models.access import ANYTHING, Access
+from dashboard.engine.models.sources.adapter import is_adapter
+from dashboard.engine.models.summary import Facts, facts_of
+from dashboard.engine.models.vision import Vision, find_vision, image_probe, read_processor
+from dashboard.engine.models.weights import read_config, read_weights, tokenizer_folder
+from dashboard.engine.progress import Progress, silent
+from dashboard.engine.tasks import Task, task_for
+
+# transformers changes global state while it builds a model, so two loads at once leave parts of it changed.
+ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A model ready to trace. Shared by sessions: use `running()` around every forward pass.
+
+    Attributes:
+        name: What was opened.
+        title: The same for people.
+        network: The transformers model.
+        tokenizer: Its tokenizer; None where it reads images.
+        task: What it predicts.
+        facts: What is said about it.
+        verification: How exactly its attention is shown, and which attention is which.
+        device: Where it is.
+        vision: How it reads images; None where it reads texts.
+        serial: A different number for each load, to key results by.
+    """
+
+    name: str
+    title: str
+    network: Any
+    tokenizer: Any
+    task: Task
+    facts: Facts
+    verification: Verification
+    device: torch.device
+    vision: Vision | None = None
+    serial: int = field(default_factory=itertools.count().__next__)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Holds the model for one pass or a few.
+
+        Raises:
+            OutOfMemory: The device could not hold the computation.
+        """
+        with self._lock, memory_messages(f"running {self.title}", self.device):
+            yield
+
+    @property
+    def accepted(self) -> dict[str, inspect.Parameter]:
+        """Arguments of the network's forward call."""
+        return dict(inspect.signature(self.network.forward).parameters)
+
+    @property
+    def config(self) -> Any:
+        """The part of the network's configuration that describes the layers shown."""
+        return self.task.part(self.network.config)
+
+    @property
+    def n_calls(self) -> int:
+        """How many attentions run in one pass; for progress."""
+        layout = self.verification.layout
+        return len(layout.calls) or sum(layout.n_layers.values())
+
+    def probe(self) -> Probe:
+        """A short random input, the same every time."""
+        if self.vision is not None:
+            return image_probe(self.vision, self.network)
+        return text_probe(self.network.config, self.tokenizer, self.device)
+
+    @property
+    def captures(self) -> bool:
+        return self.verification.method == "capture"
+
+
+def load_model(
+    source: str,
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    progress: Progress | None = None,
+    access: Access = ANYTHING,
+) -> LoadedModel:
+    """A verified model from a catalogue name, a Hub id, a folder, a GGUF file or a LoRA adapter.
+
+    Args:
+        source: For example "smollm2", "org/name", "org/name@revision", "path/to/folder" or "path/to/model.gguf"; a
+            folder or a Hub id may hold a LoRA adapter, whose base model is brought too.
+        device: "cuda", "mps", "cpu", or "auto" for all GPUs; the best one here by default.
+        dtype: "float32", "bfloat16", "float16", "int8" or "int4"; float32 on cpu, bfloat16 on GPUs that support it by
+            default.
+        progress: Called with a message and a fraction 0…1 (None: unknown); may raise Cancelled.
+        access: What may be opened, for servers with visitors; everything by default.
+
+    Raises:
+        EngineError: One of its kinds, with cause and remedy.
+    """
+    placement = choose_placement(device, dtype)
+    title = store.title_of(source)
+    folder = store.resolve(source, progress, access)
+    adapter = None
+    if is_adapter(folder):
+        adapter, folder = folder, store.resolve_base(folder, progress, access)
+        if placement.bits:
+            raise Unsupported(
+                f"{title} is an adapter, and cannot be merged exactly into weights of {placement.bits} bits.",
+                "Load it in float32, bfloat16 or float16.",
+            )
+    report = progress or silent
+    report(f"Waiting to load {title}", None)
+    with ONE_AT_A_TIME, memory_messages(f"loading {title}", placement.device):
+        report(f"Loading {title}", None)  # whoever waited may have left
+        found = memory.check_load(title, folder, placement)
+        size, free = bytes_text(found.weight_bytes), bytes_text(found.free_bytes)
+        report(f"{title} takes {size} in {placement.format}; {free} are free", None)
+        return _load(source, title, folder, adapter, placement, report)
+
+
+def _load(
+    name: str,
+    title: str,
+    folder: Path,
+    adapter: Path | None,
+    placement: Placement,
+    progress: Progress,
+) -> LoadedModel:
+    capture.register()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    config = read_config(title, folder)
+    if adapter is not None:
+        config = adapters.read_labels(adapter, config)
+    task = task_for(config)
+    reader = read_processor(title, folder) if task.reads == "image" else _read_tokenizer(title, folder, adapter)
+    network = read_weights(title, folder, task.selected(config), task, placement, adapter)
+    capture.number_layers(network)
+    progress("Checking attention against the model's own", None)
+    if task.reads == "image":
+        tokenizer, vision = None, find_vision(title, network, reader, task.part(network.config))
+        probe = image_probe(vision, network)
+    else:
+        tokenizer, vision = reader, None
+        probe = text_probe(network.config, tokenizer, network.device)
+    verification = _verified(title, network, probe, task)
+    facts = facts_of(network, reader, verification, placement, task)
+    return LoadedModel(name, title, network, tokenizer, task, facts, verification, network.device, vision)
+
+
+def _read_tokenizer(title: str, folder: Path, adapter: Path | None) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Recommended: pip install sacremoses")  # Marian does not use it here
+            tokenizer = AutoTokenizer.from_pretrained(
+                tokenizer_folder(folder, adapter), local_files_only=True, trust_remote_code=False
+            )
+    except Exception as error:  # every tokenizer fails in its own way
+        raise BrokenModel(
+            f"{title} has no tokenizer that can be opened ({first_line(error)}).",
+            "Put the tokenizer's files (tokenizer.json, tokenizer_config.json) beside config.json.",
+        ) from error
+    if getattr(tokenizer, "separate_vocabs", False):
+        raise Unsupported(
+            f"The tokenizer of {title} has two vocabularies, so that a token's number does not say which token it is.",
+            "Choose a model with one vocabulary for sources and targets.",
+        )
+    return tokenizer
+
+
+def _verified(title: str, network: Any, probe: Probe, task: Task) -> Verification:
+    """The proof; leaves the model capturing where that is exact, and with eager attention where it is not."""
+    if getattr(task.part(network.config), "attention_type", None) == "block_sparse":
+        raise Unsupported(  # and a short text, such as the one it is checked with, switches that off for good
+            f"{title} attends in blocks on long texts and otherwise on short ones.",
+            "Set attention_type to original_full in its config.json, if its long texts may be read in full.",
+        )
+    interface = all(
+        module._can_set_attn_implementation()
+        for module in network.modules()
+        if isinstance(module, transformers.PreTrainedModel)
+    )
+    reason = "it does not use transformers' attention interface"
+    if interface:
+        try:
+            return verify_capture(network, task.part(network.config), probe, task.causal)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            reason = first_line(error)
+            network.set_attn_implementation("eager")
+    try:
+        return verify_eager(network, probe, task.causal)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        if not _counts_heads(network.config):
+            raise Unsupported(
+                f"{title} has no softmax attention: its layers mix tokens by other means.",
+                "Choose a model with attention; of models that mix both, the layers with attention are shown.",
+            ) from error
+        raise Unsupported(
+            f"The attention of {title} cannot be shown exactly: {reason}, and read directly, {first_line(error)}.",
+            "Choose another model; nothing is drawn that is not what the model computes.",
+        ) from error
+
+
+def _counts_heads(config: Any) -> bool:
+    """Whether a configuration, or any part of it, has attention heads under whatever name."""
+    named = hasattr(config.get_text_config(), "num_attention_heads")
+    return named or "attention_heads" in config.to_json_string(use_diff=False)

@@ -1,0 +1,104 @@
+"""A folder on this machine: what must be in it before anything tries to load it."""
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from dashboard.engine import errors
+from dashboard.engine.models.sources import adapter
+
+PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+SAFETENSORS_ONLY = (
+    "Only safetensors files are opened, because pickled weights can run any code: convert it once with "
+    "`AutoModel.from_pretrained(...).save_pretrained(folder)` on a machine where you trust it."
+)
+
+
+def check(folder: Path) -> Path:
+    """The folder itself, once it is known to hold a model (or an adapter): configuration and whole safetensors weights.
+
+    Raises:
+        ModelNotFound: There is no such folder, or no model in it.
+        BrokenModel: The weights are pickled, missing, cut short or damaged.
+    """
+    if folder.is_file():
+        raise errors.ModelNotFound(
+            f"{folder.name} is a file, not the folder of a model.",
+            "Give the folder that holds config.json and the .safetensors files, or a .gguf file.",
+        )
+    if not folder.is_dir():
+        raise errors.ModelNotFound(f"There is no folder {folder}.", "Check the path.")
+    try:
+        names = {path.name for path in folder.iterdir()}
+    except OSError as error:
+        raise errors.ModelNotFound(f"The folder {folder} cannot be read.", "Check its permissions.") from error
+    weights = sorted(name for name in names if name.endswith(".safetensors"))
+    check_names(names, f"The folder {folder}")
+    if adapter.CONFIG in names:
+        adapter.read_config(folder)
+    else:
+        _read_json(folder / "config.json")
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        listed = _read_json(index).get("weight_map")
+        shards = set(listed.values()) if isinstance(listed, dict) else set()
+        if missing := sorted(shards - names):
+            raise errors.BrokenModel(
+                f"{folder} lacks {len(missing)} of {len(shards)} weight files: {', '.join(missing)}.",
+                "Copy or download the model again.",
+            )
+    for name in weights:
+        _check_weights(folder / name)
+    return folder
+
+
+def check_names(names: set[str], holder: str) -> None:
+    """Tell from file names alone whether there is a model that can be opened.
+
+    Args:
+        names: The files directly in the folder or repository.
+        holder: What the message calls it, as the subject of a sentence.
+
+    Raises:
+        ModelNotFound: No configuration, or no weights.
+        BrokenModel: Only pickled weights.
+    """
+    has_weights = any(name.endswith(".safetensors") for name in names)
+    if adapter.CONFIG in names:  # first: where it lies beside a whole model, transformers would load its base instead
+        return adapter.check_names(names, holder)
+    if "config.json" in names and has_weights:
+        return
+    if not has_weights and (packed := sorted(name for name in names if name.endswith(".gguf"))):
+        raise errors.ModelNotFound(
+            f"{holder} holds GGUF files only.",
+            f"Get one of them, {packed[0]} for example, and give the path of the file itself.",
+        )
+    if not has_weights and any(name.endswith(PICKLES) for name in names):
+        raise errors.BrokenModel(f"{holder} holds pickled weights only.", SAFETENSORS_ONLY)
+    missing = "config.json" if has_weights else "weights (.safetensors)"
+    raise errors.ModelNotFound(
+        f"{holder} has no {missing}, so there is no model to open in it.",
+        "Choose one that holds config.json, the .safetensors files and the tokenizer.",
+    )
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise errors.BrokenModel(f"{path} cannot be read.", "Copy or download the model again.") from error
+    if not isinstance(content, dict):
+        raise errors.BrokenModel(f"{path} is not a JSON object.", "Copy or download the model again.")
+    return content
+
+
+def _check_weights(path: Path) -> None:
+    """Opening reads the header and compares it with the file's length; no tensor is read."""
+    try:
+        with safe_open(path, framework="numpy"):
+            pass
+    except (OSError, SafetensorError) as error:
+        raise errors.BrokenModel(
+            f"The weight file {path} is damaged or cut short.", "Copy or download the model again."
+        ) from error

@@ -1,0 +1,90 @@
+"""A GGUF file on this machine: unpacked once into the cache, under the hash of its content."""
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from dashboard.engine import errors, settings
+from dashboard.engine.models.sources import dequantize, folder
+from dashboard.engine.progress import Progress
+
+_BLOCK = 1 << 22
+_MAGIC = b"GGUF"
+_POLL_SECONDS = 0.2
+
+
+def unpacked(path: Path, cache: Path, progress: Progress) -> Path:
+    """The folder with the file's model as safetensors, made if it is not there yet.
+
+    Raises:
+        ModelNotFound: There is no such file.
+        BrokenModel: It is damaged, or not a GGUF file.
+        Unsupported: transformers cannot open this architecture from a GGUF file.
+        DownloadFailed: The cache cannot be written.
+        Cancelled: `progress` said so; nothing is left behind.
+    """
+    home = cache / f"gguf-{_hash(path, progress)[:24]}"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(cache / f"{home.name}.lock")
+        while True:
+            try:
+                lock.acquire(timeout=_POLL_SECONDS)
+                break
+            except Timeout:
+                progress(f"Waiting for another window that is unpacking {path.name}", None)
+        try:
+            if not home.is_dir():
+                _unpack(path, home, progress)
+        finally:
+            lock.release()
+    except OSError as error:
+        raise errors.DownloadFailed(
+            f"{path.name} could not be unpacked into {cache}: {error.strerror or error}.",
+            f"Free some space or set {settings.CACHE_VARIABLE} to a folder that can be written, and try again.",
+        ) from error
+    return folder.check(home)
+
+
+def _unpack(path: Path, home: Path, progress: Progress) -> None:
+    # Holding the lock, so what lies here under this file's temporary names was left by a killed run.
+    for stale in home.parent.glob(f".{home.name}-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=home.parent))
+    try:
+        # Alone in a folder: nothing beside the file can change what is read, and nothing is written beside it.
+        alone, model = staging / "file" / "model.gguf", staging / "model"
+        alone.parent.mkdir()
+        model.mkdir()
+        try:
+            alone.symlink_to(path.resolve())
+        except OSError:  # a system without links
+            shutil.copyfile(path, alone)
+        dequantize.dequantize(alone, model, path.name, progress)
+        folder.check(model)
+        model.rename(home)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _hash(path: Path, progress: Progress) -> str:
+    digest = hashlib.sha256()
+    try:
+        size, done = path.stat().st_size, 0
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                if done == 0 and not block.startswith(_MAGIC):
+                    raise errors.BrokenModel(f"{path.name} is not a GGUF file.", "Get the file again.")
+                digest.update(block)
+                done += len(block)
+                progress(f"Reading {path.name}", done / size if size else None)
+    except FileNotFoundError as error:
+        raise errors.ModelNotFound(f"There is no file {path}.", "Check the path.") from error
+    except OSError as error:
+        raise errors.ModelNotFound(f"The file {path} cannot be read.", "Check its permissions.") from error
+    if done == 0:
+        raise errors.BrokenModel(f"{path.name} is empty.", "Get the file again.")
+    return digest.hexdigest()

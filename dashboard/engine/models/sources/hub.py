@@ -1,0 +1,203 @@
+"""A repository on the Hugging Face Hub, kept in the Hub client's own cache; safetensors only, no code.
+
+`HF_ENDPOINT`, `HF_TOKEN`, `HF_HOME`, `HF_HUB_CACHE` and `HF_HUB_OFFLINE` mean what they mean elsewhere.
+"""
+
+import os
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx2
+from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
+from tqdm.auto import tqdm
+
+from dashboard.engine import errors
+from dashboard.engine.models.access import ANYTHING, Access
+from dashboard.engine.models.sources import adapter, checksums, folder
+from dashboard.engine.models.sources.hub_errors import is_trouble, translated
+from dashboard.engine.progress import Progress
+
+_TEXT_FILES = (".json", ".txt", ".model", ".tiktoken", ".jinja")
+TIMEOUT_SECONDS = 15.0
+_POLL_SECONDS = 0.1
+_MB = 1_000_000
+_NO_NETWORK = (httpx2.TransportError, OfflineModeIsEnabled)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked of the Hub; the token is never shown."""
+
+    repo_id: str
+    revision: str | None
+    token: str | None = field(default=None, repr=False)
+    kind: Literal["model", "dataset"] = "model"
+
+    @property
+    def name(self) -> str:
+        return f"{self.repo_id}@{self.revision}" if self.revision else self.repo_id
+
+
+def download(repo_id: str, revision: str | None, progress: Progress, access: Access = ANYTHING) -> Path:
+    """The snapshot folder of a revision (the newest by default), or the one kept here when the Hub cannot be reached.
+
+    Args:
+        repo_id: "org/name" or "name".
+        revision: A branch, a tag or a commit.
+        progress: Told what happens; may raise `Cancelled`.
+        access: Whether the Hub may be asked, and with which token.
+
+    Raises:
+        ModelNotFound: No such public repository or revision, or no model in it.
+        BrokenModel: Pickled weights only, or a download that is not what the Hub says it is.
+        DownloadFailed: No network, a gated repository, or an error of the Hub.
+        NotAllowed: It would have to be downloaded, and that is switched off.
+    """
+    wish = Wish(repo_id, revision, access.token)
+    if not access.downloads:
+        if (found := _snapshot_here(wish)) is None:
+            raise access.no_downloads(wish.name)
+        return found
+    progress(f"Asking the Hub for {wish.name}", None)
+    try:
+        info = HfApi(endpoint=endpoint(), token=wish.token).model_info(
+            repo_id, revision=revision, timeout=TIMEOUT_SECONDS, files_metadata=True
+        )
+    except _NO_NETWORK as error:
+        return _kept(wish, error)
+    except (HfHubHTTPError, HFValidationError) as error:
+        if is_trouble(error) and (found := _snapshot_here(wish)):
+            return found
+        raise translated(wish.name, error, has_token=wish.token is not None) from error
+    sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+    folder.check_names(set(sizes), f"The Hub repository {wish.name}")
+    wanted = _wanted(set(sizes))
+    found = snapshot(wish, wanted, sum(sizes[name] for name in wanted), progress)
+    checksums.check(found, wanted, wish.name, progress)
+    return folder.check(found)
+
+
+def _wanted(names: set[str]) -> list[str]:
+    """The files that `from_pretrained` opens: those at the top, and each weight once."""
+    top = {name for name in names if "/" not in name}
+    weights = {name for name in top if name.endswith(".safetensors")}
+    if adapter.CONFIG in top:
+        weights = {adapter.WEIGHTS}
+    elif "model.safetensors" in weights:
+        weights = {"model.safetensors"}  # the others are copies in another precision
+    weights = {name for name in weights if not name.startswith("consolidated")}
+    return sorted(weights | {name for name in top if name.endswith(_TEXT_FILES)})
+
+
+def snapshot(wish: Wish, wanted: list[str], total: int, progress: Progress) -> Path:
+    """The folder of the wanted files, fetched in a thread: `progress` is called, and can cancel, all the while."""
+    arrived: list[
+        int
+    ] = []  # of each bar that counts bytes: the client has one for what it receives, one for what it has
+    stopped, lock = threading.Event(), threading.Lock()
+
+    class Bar(tqdm):  # type: ignore[misc]  # tqdm has no types
+        """Counts bytes instead of drawing; an exception here ends the transfer that reports to it."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            kwargs["disable"] = True
+            super().__init__(*args, **kwargs)
+            self.place = len(arrived) if kwargs.get("unit") == "B" else None
+            if self.place is not None:
+                arrived.append(0)
+
+        def update(self, n: int | float | None = 1) -> bool | None:
+            if stopped.is_set():
+                raise errors.Cancelled
+            if self.place is not None:
+                with lock:
+                    arrived[self.place] += int(n or 0)
+            return None
+
+    outcome: list[str | Exception] = []
+
+    def work() -> None:
+        try:
+            outcome.append(_fetch(wish, wanted, Bar))
+        except Exception as error:  # noqa: BLE001 - carried over to the caller's thread
+            outcome.append(error)
+
+    thread = threading.Thread(target=work, name=f"download {wish.repo_id}", daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            done = min(max(arrived, default=0), total)
+            megabytes = f"{done / _MB:.0f} of {total / _MB:.0f} MB"
+            progress(f"Downloading {wish.name}: {megabytes}", done / total if total else None)
+            thread.join(_POLL_SECONDS)
+    finally:
+        stopped.set()
+    result = outcome[0]
+    if isinstance(result, str):
+        return Path(result)
+    if isinstance(result, LocalEntryNotFoundError) and isinstance(result.__cause__, Exception):
+        result = result.__cause__  # "not here, and the Hub did not give it": why it did not is what counts
+    if isinstance(result, _NO_NETWORK):
+        return _kept(wish, result)
+    if isinstance(result, (HfHubHTTPError, OSError)):
+        raise translated(wish.name, result, has_token=wish.token is not None) from result
+    raise result
+
+
+def _fetch(wish: Wish, wanted: list[str], bar: type[tqdm]) -> str:
+    """The client resumes a transfer that ends early; after a reset connection it starts that one file again."""
+    for last in (False, False, True):
+        try:
+            return snapshot_download(
+                wish.repo_id,
+                repo_type=wish.kind,
+                revision=wish.revision,
+                token=wish.token,
+                allow_patterns=wanted,
+                cache_dir=_cache(),
+                endpoint=endpoint(),
+                tqdm_class=bar,
+            )
+        except httpx2.ReadError:
+            if last:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _snapshot_here(wish: Wish) -> Path | None:
+    """The snapshot of a model that an earlier run brought, if it is whole."""
+    if wish.kind != "model":
+        return None
+    found = [
+        try_to_load_from_cache(wish.repo_id, name, cache_dir=_cache(), revision=wish.revision)
+        for name in ("config.json", adapter.CONFIG)
+    ]
+    for config in found:
+        if isinstance(config, str):
+            try:
+                return folder.check(Path(config).parent)
+            except errors.EngineError:
+                continue  # a download that stopped halfway
+    return None
+
+
+def _kept(wish: Wish, reason: Exception) -> Path:
+    """The snapshot that an earlier run brought, when the Hub cannot be asked."""
+    if (found := _snapshot_here(wish)) is not None:
+        return found
+    raise errors.DownloadFailed(
+        f"The Hub cannot be reached, and {wish.name} is not on this machine yet.",
+        "Connect to the network and try again, or choose a model that is on this machine.",
+    ) from reason
+
+
+def endpoint() -> str | None:
+    """Where the Hub is; read at each call: the client itself reads it only once, when it is imported."""
+    return os.environ.get("HF_ENDPOINT") or None
+
+
+def _cache() -> str | None:
+    return os.environ.get("HF_HUB_CACHE") or None

@@ -1,0 +1,129 @@
+"""One forward pass with what the model's task asks for, and the attention it leaves behind."""
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dashboard.engine.attention.capture import Recorder, recording, watching
+from dashboard.engine.attention.layers import Layer, RebuiltLayer, largest, output_error
+from dashboard.engine.attention.verification import read_layers
+from dashboard.engine.errors import Unsupported
+from dashboard.engine.hardware.devices import stop_before_memory_ends
+from dashboard.engine.models.loading import LoadedModel
+from dashboard.engine.models.vision import first_of, reading, with_first
+
+
+def forward(
+    model: LoadedModel,
+    inputs: dict[str, Any],
+    *,
+    attentions: bool = False,
+    keep_cache: bool = False,
+    on_layer: Callable[[int], None] | None = None,
+) -> Any:
+    """One forward pass of the network with what its task asks for; the caller holds `model.running()`.
+
+    Args:
+        model: Whose network runs.
+        inputs: Tensors by the names of the network's arguments; "inputs_embeds" beside an image's pixels stands for the
+            tokens that its first layer reads.
+        attentions: Ask for the model's own attention weights (eager models only).
+        keep_cache: Ask for the keys and values, to go on from there.
+        on_layer: Told how many layers are done, from inside the pass; an exception in it ends the pass. Models that are
+            read by eager do not tell.
+    """
+    accepted = model.accepted
+    options = model.task.options(accepted)
+    if "use_cache" in accepted:
+        options["use_cache"] = keep_cache
+    if attentions:
+        options["output_attentions"] = True
+    seen: Any = nullcontext()
+    if model.vision is not None and "inputs_embeds" in inputs:
+        inputs = dict(inputs)
+        seen = reading(model.vision.embedder, inputs.pop("inputs_embeds"))
+    with seen, nullcontext() if on_layer is None else watching(on_layer):
+        return model.network(**inputs, **options)
+
+
+@dataclass(frozen=True)
+class ReadGradient:
+    """One layer's own attention weights, and a number's gradient there."""
+
+    weights: Float[Tensor, "head query key"]
+    gradient: Float[Tensor, "head query key"]
+
+
+def attention_gradients(
+    model: LoadedModel, inputs: dict[str, Any], number: Callable[[Any], Float[Tensor, ""]]
+) -> tuple[ReadGradient, ...]:
+    """What models that are read by eager attend to, and the gradient of a number with respect to it.
+
+    Args:
+        model: One that gives its attention by itself.
+        inputs: Tensors by the names of the network's arguments.
+        number: From the network's outputs to what is differentiated.
+
+    Raises:
+        Unsupported: The weights that the model gives are copies, on which its outputs do not depend.
+        OutOfMemory: The device could not hold the way back.
+    """
+    network = model.network
+
+    def start(module: Any, given: Any, result: Any) -> Any:
+        return with_first(result, first_of(result).detach().requires_grad_())
+
+    with model.running(), torch.enable_grad(), stop_before_memory_ends(network):
+        if "inputs_embeds" in inputs:
+            inputs = {**inputs, "inputs_embeds": inputs["inputs_embeds"].detach().clone().requires_grad_()}
+        table = network.get_input_embeddings() if model.vision is None else model.vision.embedder
+        hook = table.register_forward_hook(start)
+        try:
+            outputs = forward(model, inputs, attentions=True)
+        finally:
+            hook.remove()
+        found = torch.autograd.grad(number(outputs), outputs.attentions, allow_unused=True)
+    if any(gradient is None for gradient in found):
+        raise Unsupported(
+            f"{model.title} does not compute with the very attention weights that it gives, so they have no gradient.",
+            "Choose a method without gradients of the attention.",
+        )
+    return tuple(
+        ReadGradient(weights[0].detach().float(), gradient[0].float())
+        for weights, gradient in zip(outputs.attentions, found, strict=True)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Ran:
+    """What one forward pass left behind; `output_error` is None when attention was read by eager."""
+
+    outputs: Any
+    layers: Mapping[str, tuple[Layer | None, ...]]
+    output_error: float | None
+
+
+def run_layers(model: LoadedModel, inputs: dict[str, Any], on_layer: Callable[[int], None]) -> Ran:
+    """One forward pass that keeps the attention of every site and layer.
+
+    The caller holds `model.running()` and `torch.no_grad()`.
+    """
+    if not model.captures:
+        outputs = forward(model, inputs, attentions=True)
+        layers = read_layers(outputs, model.verification)
+        n_tokens = next(iter(inputs.values())).shape[1] if model.vision is None else model.vision.n_tokens
+        if any(layer.n_keys != n_tokens for site in layers if site != "decoder" for layer in layers[site]):
+            raise Unsupported(  # in blocks, beyond some length (Reformer)
+                f"On an input of {n_tokens:,} tokens, {model.title} does not give one weight for each pair of tokens.",
+                "Try a shorter text.",
+            )
+        return Ran(outputs, layers, None)
+    with recording(Recorder()) as recorder:
+        outputs = forward(model, inputs, on_layer=on_layer)
+    rebuilt = [RebuiltLayer(layer) for layer in recorder.layers]
+    return Ran(outputs, model.verification.layout.arrange(rebuilt), largest(output_error(layer) for layer in rebuilt))

@@ -1,0 +1,122 @@
+"""From an input to its Trace: one forward pass, whose attention is kept and checked."""
+
+import time
+from collections.abc import Sequence
+
+import torch
+from PIL import Image
+
+from dashboard.engine.attention.layers import OUTPUT_TOLERANCE
+from dashboard.engine.errors import InvalidInput, Unsupported
+from dashboard.engine.inputs.targets import own_target, typed_target
+from dashboard.engine.models.loading import LoadedModel
+from dashboard.engine.progress import Progress, silent
+from dashboard.engine.tasks import predict
+from dashboard.engine.tracing.encoding import Encoded, Words, encode, with_target
+from dashboard.engine.tracing.forward import run_layers
+from dashboard.engine.tracing.generation import write
+from dashboard.engine.tracing.image_encoding import encode_image
+from dashboard.engine.tracing.preflight import guarded
+from dashboard.engine.tracing.sites import find_sites
+from dashboard.engine.tracing.trace import Trace
+
+
+def trace(
+    model: LoadedModel,
+    given: Words | Image.Image,
+    progress: Progress = silent,
+    *,
+    continued: Sequence[int] = (),
+    at: int | None = None,
+    target: str | Sequence[int] | None = None,
+    n_beams: int = 1,
+) -> Trace:
+    """Runs the model once on the input and keeps what its attention depends on.
+
+    Args:
+        model: Whose network runs.
+        given: One text, the two of a pair, the messages of a chat, or an image.
+        progress: Told how many layers are done.
+        continued: Tokens to append to the text (`Generation.ids`), so that the token after them is predicted.
+        at: Which token's label is explained, which blank is filled in, or which token of the target; by default the
+            first label other than "outside", the first blank, the first ordinary token of the target.
+        target: What an encoder–decoder is made to write: a text, or tokens that it wrote (`Generation.ids`); by default
+            it writes by itself.
+        n_beams: Beams of that search; 1 takes the most probable token each time.
+
+    Raises:
+        InvalidInput: A text is empty, too long, or lacks what the task needs (a mask token, a second text); the model
+            takes no pairs, no images, no target, does not continue texts, or predicts nothing at `at`.
+        Unsupported: The rebuilt attention does not reproduce this pass: nothing is drawn.
+        OutOfMemory: The device could not hold it.
+    """
+    encoded = _encoded(model, given, continued, at, target, n_beams, progress)
+    tokens = encoded.tokens(model.tokenizer)
+    seen = encoded.seen_by_task(model, tokens)
+    model.task.check(seen)
+
+    n_written = encoded.n_tokens - len(tokens)
+    with model.running(), torch.no_grad(), guarded(model, len(tokens), n_written) as needs:
+        said = f"Running {model.title} on {encoded.n_tokens:,} tokens: {needs}"
+
+        def report(n_done: int) -> None:
+            progress(said, n_done / model.n_calls)
+
+        started = time.perf_counter()
+        ran = run_layers(model, encoded.inputs, report)
+        position = model.task.position(seen, ran.outputs)
+        readout = model.task.readout(seen, position, ran.outputs)
+        # A copy: a row of all positions' logits would keep them all.
+        everything = torch.ones(1, len(tokens), dtype=torch.long, device=model.device)
+        logits = readout(ran.outputs, everything)[0].clone()
+        prediction = predict(model.task, logits, position, seen, ran.outputs)
+        seconds = time.perf_counter() - started
+    layers, error = ran.layers, ran.output_error
+    if not bool(logits.isfinite().all()):
+        raise Unsupported(
+            f"{model.title} computed numbers that are not finite on this input (in {model.facts.dtype}).",
+            "Load it in float32, or check its weights.",
+        )
+    tolerance = OUTPUT_TOLERANCE.get(model.network.dtype, 1e-4)
+    if error is not None and not error <= tolerance:
+        raise Unsupported(
+            f"On this input the rebuilt attention of {model.title} misses the model's own output by {error:.1e}.",
+            "Nothing is drawn that is not what the model computes: try another text or model.",
+        )
+    return Trace(
+        text=encoded.text,
+        tokens=tokens,
+        prediction=prediction,
+        sites=find_sites(layers, encoded, tokens, model.tokenizer),
+        seconds=seconds,
+        output_error=error,
+        model=model,
+        encoded=encoded,
+        readout=readout,
+        logits=logits,
+        layers=layers,
+    )
+
+
+def _encoded(
+    model: LoadedModel,
+    given: Words | Image.Image,
+    continued: Sequence[int],
+    at: int | None,
+    target: str | Sequence[int] | None,
+    n_beams: int,
+    progress: Progress,
+) -> Encoded:
+    if target is not None and not model.task.writes:
+        raise InvalidInput(f"{model.title} writes no target.", "Leave it out, or choose an encoder–decoder.")
+    if isinstance(given, Image.Image):
+        if continued:
+            raise InvalidInput("An image cannot be continued.", "Leave out the continuation.")
+        return encode_image(model, given, at)
+    encoded = encode(model, given, continued, at)
+    if not model.task.writes:
+        return encoded
+    if isinstance(target, str):
+        return with_target(model, encoded, typed_target(model.network, model.tokenizer, target))
+    ids = write(model, encoded, n_beams=n_beams, progress=progress) if target is None else target
+    return with_target(model, encoded, own_target(model.network, model.tokenizer, ids))

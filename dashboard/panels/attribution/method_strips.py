@@ -1,0 +1,245 @@
+"""Several methods' answers to one question, as aligned strips over the same text."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from components import strip_stack
+from dashboard import state
+from dashboard.engine.errors import EngineError
+from dashboard.panels.attribution.image_scores import score_images
+from dashboard.panels.attribution.request import (
+    about_method,
+    asked,
+    attribution_of,
+    badge,
+    checks_and_notes,
+    default_method,
+    option_boxes,
+    sign_convention,
+    why,
+)
+from dashboard.panels.attribution.units import marked, unit_switch
+from dashboard.panels.common.formatting import duration, label, percent, plain, quoted
+from dashboard.panels.common.job_status import is_running
+from dashboard.runtime import attributions
+
+if TYPE_CHECKING:
+    from dashboard.engine import Attribution, Trace
+
+_START = ("attn_lrp", "gradient_x_attention", "rollout")
+_MOST = 0.5
+_HIDE = {"nothing": "nothing", "first": "first", "special": "special"}
+_NUMBERS = {"raw": "as computed", "share": "shares"}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is here of what was asked for.
+
+    Attributes:
+        found: The attributions that are ready, by method.
+        selected: The method that is looked at more closely.
+        complete: False while some are still being computed.
+    """
+
+    found: "dict[str, Attribution]"
+    selected: str
+    complete: bool
+
+
+def chosen_methods(trace: "Trace", view: state.View) -> list[str]:
+    """The methods that the link shows, or a few of different kinds to start with."""
+    known = attributions.methods()
+    chosen = [name for (name,) in view.methods if name in known]
+    usable = attributions.usable(trace)
+    return chosen or list(dict.fromkeys([default_method(trace)[0], *(name for name in _START if name in usable)]))
+
+
+def strips(trace: "Trace", view: state.View, live: bool) -> Answers:
+    """Draws the methods' strips and the selected one's details."""
+    known, names = attributions.methods(), chosen_methods(trace, view)
+    st.subheader(why(trace, view))
+    _choose_methods(trace, names)
+    _controls(trace)
+    place = st.container()
+    found, refused, complete = _collect(trace, view, names, live)
+    selected = view.method if view.method in names else names[0]
+    with place:
+        if found:
+            _draw(trace, view, found, selected)
+        else:
+            st.html('<div class="skeleton" style="height: 11rem"></div>')
+    for name, error in refused.items():
+        st.caption(f"**{known[name].title}** does not apply: {plain(error.cause)} {plain(error.remedy)}")
+    _details(trace, view, selected, found.get(selected))
+    return Answers(found, selected, complete)
+
+
+def _choose_methods(trace: "Trace", names: list[str]) -> None:
+    known = attributions.methods()
+    ordered = sorted({*attributions.usable(trace), *names}, key=lambda name: (known[name].family, known[name].title))
+    st.session_state["control_methods"] = names
+
+    def take() -> None:
+        picked = st.session_state["control_methods"]
+        state.update(methods=tuple((name,) for name in picked))
+
+    st.multiselect(
+        "Methods",
+        ordered,
+        format_func=lambda name: known[name].title,
+        key="control_methods",
+        on_change=take,
+        placeholder="Choose methods",
+        label_visibility="collapsed",
+    )
+
+
+def _controls(trace: "Trace") -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", key="strip_controls"):
+        if trace.picture is None:
+            unit_switch(labelled=True)
+        st.segmented_control("Numbers", list(_NUMBERS), format_func=_NUMBERS.__getitem__, **state.bind("numbers"))
+        st.segmented_control("Hide tokens", list(_HIDE), format_func=_HIDE.__getitem__, **state.bind("without"))
+
+
+def _collect(
+    trace: "Trace", view: state.View, names: list[str], live: bool
+) -> "tuple[dict[str, Attribution], dict[str, EngineError], bool]":
+    """What is ready; one method at a time is computed, in the order shown."""
+    found: dict[str, Attribution] = {}
+    refused: dict[str, EngineError] = {}
+    missing: list[str] = []  # stopped, failed or too long to start unasked
+    waiting: list[str] = []  # running, and those after it
+    for name in names:
+        wanted = asked(trace, view, name)
+        job = attributions.known_attribution(trace, wanted)
+        if job is not None and job.error is not None and not job.error.may_pass:
+            refused[name] = job.error
+        elif job is not None and job.result is not None:
+            found[name] = job.result
+        elif waiting:
+            waiting.append(name)
+        else:
+            result = attribution_of(trace, wanted, live, f"strip_{name}")
+            if result is not None:
+                found[name] = result
+            elif is_running(attributions.known_attribution(trace, wanted), f"strip_{name}"):
+                waiting.append(name)
+            else:
+                missing.append(name)
+    if len(waiting) > 1:
+        titles = ", ".join(attributions.methods()[name].title for name in waiting[1:])
+        st.caption(f"Then: {titles}.")
+    return found, refused, not waiting and not missing
+
+
+def shown_scores(trace: "Trace", view: state.View, found: "Attribution") -> tuple[np.ndarray, float]:
+    """One number for each unit as the page shows it, and the share of the whole size that is hidden."""
+    hidden = np.array(
+        [
+            (view.without == "first" and index == 0) or (view.without == "special" and token.special)
+            for index, token in enumerate(trace.tokens)
+        ]
+    )
+    sizes = np.nan_to_num(np.abs(found.scores))
+    share = float(sizes[hidden].sum() / max(sizes.sum(), 1e-30))
+    shown = replace(found, scores=np.where(hidden, np.float32(np.nan), found.scores))
+    scores = shown.per_group(attributions.units(trace, view.unit).unit_of)
+    if view.numbers == "share":
+        scores = scores / max(np.nansum(np.abs(scores)), 1e-30)
+    return scores.astype(np.float32), share
+
+
+def _on_first(found: "Attribution") -> float:
+    """The first token's share of the whole size."""
+    sizes = np.nan_to_num(np.abs(found.scores))
+    return float(sizes[0] / max(sizes.sum(), 1e-30))
+
+
+def _draw(trace: "Trace", view: state.View, found: "dict[str, Attribution]", selected: str) -> None:
+    known, units, names = attributions.methods(), attributions.units(trace, view.unit), list(found)
+    rows, hidden = {}, {}
+    for name in names:
+        rows[name], hidden[name] = shown_scores(trace, view, found[name])
+    if trace.picture is not None:
+        score_images(trace, view, rows, found, selected)
+    else:
+        _strips(trace, view, found, rows, selected)
+    what = {"raw": "Numbers are as computed", "share": "Numbers are shares of the row's total size"}[view.numbers]
+    st.caption(
+        f"{sign_convention(trace, view)} Methods without a sign give sizes only. {what}; each row is coloured on its "
+        "own scale, up to its largest number. Click a method's name to look closer."
+    )
+    if view.without != "nothing":
+        shares = " · ".join(f"{known[name].title} {percent(hidden[name])}" for name in names)
+        st.caption(f"Hidden share of each row's total size: {shares}.")
+    elif resting := [known[name].title for name in names if _on_first(found[name]) > _MOST]:
+        st.caption(f"More than half of {', '.join(resting)} lies on the first token: hide it to see the others.")
+    if len(units.labels) > strip_stack.MAX_TOKENS:
+        st.caption(f"The strips show the first {strip_stack.MAX_TOKENS:,} of {len(units.labels):,}; the file has all.")
+    table = pd.DataFrame(
+        {
+            "position": np.arange(len(units.labels)),
+            "text": [unit.text for unit in units.labels],
+            **{f"{known[name].title} ({found[name].unit})": found[name].per_group(units.unit_of) for name in names},
+        }
+    )
+    st.download_button(
+        "CSV", table.to_csv(index=False), "attributions.csv", "text/csv", icon=":material/download:", key="strips_csv"
+    )
+
+
+def _strips(
+    trace: "Trace", view: state.View, found: "dict[str, Attribution]", rows: dict[str, np.ndarray], selected: str
+) -> None:
+    """One row for each method over the text."""
+    known, units, names = attributions.methods(), attributions.units(trace, view.unit), list(found)
+    shown = slice(0, strip_stack.MAX_TOKENS)
+    payload = strip_stack.build(
+        [label(unit) for unit in units.labels[shown]],
+        [
+            strip_stack.Strip(
+                known[name].title,
+                rows[name][shown],
+                scale="diverging" if known[name].signed else "sequential",
+                maximum=float(np.nanmax(np.abs(np.append(rows[name], 0)))) or 1.0,
+                unit="share of the row" if view.numbers == "share" else found[name].unit,
+                badge=("⚠ " if any(not check.fine for check in found[name].checks) else "") + known[name].kind,
+            )
+            for name in names
+        ],
+        palette=view.palette,
+        selected=names.index(selected) if selected in names else None,
+        marked=[unit for unit in marked(trace, units) if unit < strip_stack.MAX_TOKENS],
+    )
+
+    def choose() -> None:
+        picked = strip_stack.read_event("strips")
+        if picked is not None:
+            state.update(method=names[picked])
+
+    strip_stack.strip_stack(payload, key="strips", on_select=choose)
+
+
+def _details(trace: "Trace", view: state.View, name: str, found: "Attribution | None") -> None:
+    """The selected method: what it is, its options, how far its own checks hold."""
+    method = attributions.methods()[name]
+    with st.container(key="panel_method", border=True):
+        title, info = st.columns([11, 1], vertical_alignment="center")
+        title.markdown(f"**{method.title}** {badge(method)} :small[{method.meaning} {method.caveat}]")
+        with info.popover("", icon=":material/help:", width="stretch"):
+            about_method(trace, view, method)
+        if method.options:
+            with st.container(horizontal=True):
+                option_boxes(trace, view, method)
+        if found is None:
+            return
+        checks_and_notes(found)
+        against = "" if found.against is None else f" rather than {quoted(found.against.label)}"
+        same = "" if found.for_target else " The same whatever is explained."
+        st.caption(f"For {quoted(found.target.label)}{against}. Took {duration(found.seconds)}.{same}")

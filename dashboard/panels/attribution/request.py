@@ -1,0 +1,164 @@
+"""What is explained and by which method: shared by every page that shows an attribution."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.engine.errors import InvalidInput
+from dashboard.panels.common.formatting import bytes_text, duration, plain, quoted
+from dashboard.panels.common.job_status import result_of
+from dashboard.runtime import attributions
+from dashboard.runtime.attributions import Asked, Estimate
+
+if TYPE_CHECKING:
+    from dashboard.engine import Attribution, Choice, Trace
+    from dashboard.engine.attribution import Method
+
+# Longer texts make one run a token expensive, so another method is the default there.
+LEAVE_ONE_OUT_TOKENS = 128
+# What takes many runs and so long is started by a button, not by looking.
+_LONG_SECONDS, _MANY_PASSES = 30.0, 150
+
+_BADGES = {"causal": "green", "decomposition": "violet", "descriptive": "gray"}
+
+
+def target_of(trace: "Trace", view: state.View) -> "Choice":
+    """The choice that the link explains, or the most probable where this model has no such choice."""
+    return _choice(trace, view.target) or trace.choice()
+
+
+def against_of(trace: "Trace", view: state.View) -> "Choice | None":
+    """The choice that the link compares with, if there is such a one beside the target."""
+    other = _choice(trace, view.against)
+    return None if other is None or other.id == target_of(trace, view).id else other
+
+
+def _choice(trace: "Trace", index: int | None) -> "Choice | None":
+    """A choice of this model on this text, if it is one."""
+    if index is None:
+        return None
+    try:
+        return trace.choice(index)
+    except InvalidInput:
+        return None
+
+
+def asked(trace: "Trace", view: state.View, method: str) -> Asked:
+    """What the link asks of a method."""
+    against = against_of(trace, view)
+    choices = {option.name: option.choices(trace) for option in attributions.methods()[method].options}
+    # What a link, or another model, chose and this model does not have stays at its default.
+    options = tuple(sorted(pair for pair in state.options_of(view, method) if pair[1] in choices.get(pair[0], ())))
+    return Asked(method, target_of(trace, view).id, None if against is None else against.id, options)
+
+
+def default_method(trace: "Trace") -> tuple[str, str]:
+    """The method to start with, and why."""
+    if len(trace.tokens) <= LEAVE_ONE_OUT_TOKENS:
+        return "leave_one_out", ""
+    return attributions.quick_method(trace), (
+        f"Chosen because there are more than {LEAVE_ONE_OUT_TOKENS} tokens: leave-one-out needs one run for each."
+    )
+
+
+def why(trace: "Trace", view: state.View) -> str:
+    """The question as a heading."""
+    target, against = target_of(trace, view), against_of(trace, view)
+    if trace.prediction.kind == "no head":
+        return "What it rests on"
+    return f"Why {quoted(target.label)}" + (f" rather than {quoted(against.label)}?" if against else "?")
+
+
+def sign_convention(trace: "Trace", view: state.View) -> str:
+    """What plus and minus mean."""
+    target, against = target_of(trace, view), against_of(trace, view)
+    if against is not None:
+        return f"Positive speaks for {quoted(target.label)}, negative for {quoted(against.label)}."
+    if trace.prediction.kind == "no head":
+        return "Positive adds to the embedding's length (its projection on its own direction), negative takes away."
+    name = quoted(target.label)
+    return f"Positive supports {name}, negative speaks against it."
+
+
+def badge(method: "Method") -> str:
+    """What sort of evidence a method is, as markdown."""
+    return f":{_BADGES[method.kind]}-badge[{method.kind}]"
+
+
+def price(cost: Estimate) -> str:
+    """What a run takes, in words."""
+    passes = f"{cost.passes:,.0f} forward passes' worth" if cost.passes != 1 else "one forward pass"
+    basis = "as last measured" if cost.measured else "guessed from this text's own pass"
+    return f"{passes}, about {duration(cost.seconds)} ({basis}), about {bytes_text(cost.bytes)}"
+
+
+def about_method(trace: "Trace", view: state.View, method: "Method") -> None:
+    """What a method is, within a popover."""
+    from dashboard.engine.attribution import KINDS
+
+    st.markdown(f"**{method.title}** {badge(method)}  \n{method.meaning}")
+    st.latex(method.formula)
+    same = (
+        ""
+        if method.for_target or trace.prediction.position is None
+        else "  \nIts scores are the same whatever is explained."
+    )
+    st.markdown(
+        f"*{method.kind.capitalize()}* — {KINDS[method.kind]}  \n{method.caveat}{same}  \nSource: {method.source}.  \n"
+        f"Cost for this text: {price(attributions.estimate(trace, asked(trace, view, method.name)))}."
+    )
+
+
+def option_boxes(trace: "Trace", view: state.View, method: "Method") -> None:
+    """One box for each of a method's options."""
+    chosen = dict(state.options_of(view, method.name))
+    for option in method.options:
+        choices, default = option.choices(trace), option.default_on(trace)
+        key = f"option_{method.name}_{option.name}"
+        now = chosen.get(option.name, default)
+        st.session_state[key] = now if now in choices else default
+
+        def take(key: str = key, name: str = option.name, default: str = default) -> None:
+            state.choose_option(method.name, name, st.session_state[key], default)
+
+        st.selectbox(option.title, choices, key=key, on_change=take, help=option.meaning)
+
+
+def attribution_of(
+    trace: "Trace", wanted: Asked, live: bool, key: str, *, narrow: bool = False
+) -> "Attribution | None":
+    """An attribution, or what stands in its place while there is none.
+
+    Args:
+        trace: What is explained.
+        wanted: Which attribution.
+        live: False to start nothing.
+        key: A name for its widgets.
+        narrow: It stands in half a page.
+    """
+    if not live:
+        return attributions.finished_attribution(trace, wanted)
+    if attributions.known_attribution(trace, wanted) is None:
+        cost = attributions.estimate(trace, wanted)
+        go = f"{key}_go"
+        long = cost.seconds > _LONG_SECONDS and cost.passes > _MANY_PASSES
+        if long and st.session_state.get(go) != (trace.key, wanted):
+            title = attributions.methods()[wanted.method].title
+            st.info(f"**{title}** takes {price(cost)}.", icon=":material/hourglass_empty:")
+            st.button("Run it", key=f"{key}_run", on_click=st.session_state.update, args=({go: (trace.key, wanted)},))
+            return None
+    return result_of(attributions.attribution_job(trace, wanted), key, narrow=narrow)
+
+
+def checks_and_notes(found: "Attribution") -> None:
+    """What to know about a result: its own checks, with a mark, and its notes."""
+    for check in found.checks:
+        mark = ":material/check:" if check.fine else ":material/warning:"
+        bound = "" if check.bound is None else f" (fine up to {check.bound:.0%})"
+        colour = "green" if check.fine and check.bound is not None else "gray" if check.fine else "orange"
+        if check.bound is None:
+            mark = ":material/info:"
+        st.markdown(f":{colour}[{mark} {check.name}: **{check.value:.2%}**{bound}] :small[{plain(check.meaning)}]")
+    for note in found.notes:
+        st.markdown(f":material/info: :small[{plain(note)}]")

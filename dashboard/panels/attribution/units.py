@@ -1,0 +1,31 @@
+"""The units that scores are shown by (tokens, words or sentences), and where among them the prediction is made."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from components import token_strip
+from dashboard import state
+from dashboard.runtime import attributions
+
+if TYPE_CHECKING:
+    from dashboard.engine import Trace
+
+
+def unit_switch(*, labelled: bool = False) -> None:
+    """Tokens, words or sentences: sums over the tokens of each."""
+    st.segmented_control(
+        "Unit",
+        ["tokens", "words", "sentences"],
+        label_visibility="visible" if labelled else "collapsed",
+        **state.bind("unit"),
+    )
+
+
+def marked(trace: "Trace", units: attributions.Units) -> list[int]:
+    """Where the prediction is made, among the units."""
+    position = trace.prediction.position
+    if position is None:
+        return []
+    unit = units.unit_of[position]
+    return [unit] if unit < token_strip.MAX_TOKENS else []

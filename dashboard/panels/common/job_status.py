@@ -1,0 +1,87 @@
+"""What is on screen while a job runs, and when it failed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import streamlit as st
+
+from dashboard.engine.errors import EngineError
+from dashboard.panels.common.formatting import plain
+from dashboard.runtime.jobs import Job
+from dashboard.runtime.shelves import session
+
+T = TypeVar("T")
+
+# Shorter jobs never flash a progress bar.
+PATIENCE_SECONDS = 0.4
+
+
+def result_of(job: Job[T], key: str, *, narrow: bool = False) -> T | None:
+    """The job's result; while there is none, draws its progress, or its error with a way to try again.
+
+    Args:
+        job: The work.
+        key: A name for its widgets.
+        narrow: Put the button below the bar.
+    """
+    if st.session_state.get(f"{key}_cancelled") is job:
+        st.info("Cancelled.", icon=":material/cancel:")
+        st.button("Start again", key=f"{key}_restart", on_click=_start_again, args=(job, key))
+        return None
+    if job.stopped:  # by a session that left just before this one came
+        job.retry()
+        st.rerun()
+    job.join(session())
+    if not job.wait(PATIENCE_SECONDS):
+        with st.container(key=f"{key}_progress"):
+            _progress(job, key, narrow)
+        return None
+    if job.error is not None:
+        with st.container(key=f"{key}_error"):
+            show_error(job.error)
+            if job.error.may_pass:
+                st.button("Try again", key=f"{key}_retry", on_click=job.retry)
+        return None
+    return job.result
+
+
+def is_running(job: Job[T] | None, key: str) -> bool:
+    """True while this session waits for the job: it is neither done nor cancelled here."""
+    return job is not None and not job.done and st.session_state.get(f"{key}_cancelled") is not job
+
+
+def show_error(error: EngineError) -> None:
+    """Cause and remedy, where the visitor is looking."""
+    st.error(f"**{plain(error.cause)}**  \n{plain(error.remedy)}", icon=":material/error:")
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Shows an error of the block where the block draws, and lets the rest of the page go on."""
+    try:
+        yield
+    except EngineError as error:
+        show_error(error)
+
+
+def _cancel(job: Job[T], key: str) -> None:
+    st.session_state[f"{key}_cancelled"] = job
+    job.leave(session())
+
+
+def _start_again(job: Job[T], key: str) -> None:
+    del st.session_state[f"{key}_cancelled"]
+    if job.stopped:
+        job.retry()
+
+
+@st.fragment(run_every=0.3)
+def _progress(job: Job[T], key: str, narrow: bool) -> None:
+    if job.done or st.session_state.get(f"{key}_cancelled") is job:
+        st.rerun()
+    job.join(session())
+    bar, button = (st, st) if narrow else st.columns([6, 1], vertical_alignment="center")
+    # A bar of unknown length stays short and says what goes on.
+    bar.progress(min(max(job.fraction or 0.0, 0.0), 1.0), text=plain(f"{job.message} …"))
+    button.button("Cancel", key=f"{key}_cancel", on_click=_cancel, args=(job, key), width="stretch")

@@ -1,0 +1,56 @@
+"""The model list: what comes with the dashboard, and what was fine-tuned on this machine."""
+
+from collections import Counter
+
+from dashboard.engine.models.catalog import MODELS
+from dashboard.runtime import training
+
+
+def model_titles(*others: str | None) -> dict[str, str]:
+    """What the page calls each model of the list, no two alike, by what a link calls it.
+
+    Args:
+        others: Models that somebody typed or followed a link to, listed as well.
+    """
+    made = training.finetuned_models()
+    times = Counter(one.title for one in made.values())
+    titles = {name: row.title for name, row in MODELS.items()}
+    for source, one in made.items():
+        told_apart = "" if times[one.title] == 1 else f" ({one.name})"
+        titles[source] = f"{one.title}{told_apart} · fine-tuned here"
+    return titles | {source: source for source in others if source and source not in titles}
+
+
+def meant(typed: str) -> str:
+    """The model of the list whose title alone has what was typed in it; else what was typed."""
+    titles = model_titles()
+    if typed in titles or "/" in typed:
+        return typed
+    found = [source for source, title in titles.items() if typed.strip().casefold() in title.casefold()]
+    return found[0] if len(found) == 1 and typed.strip() else typed
+
+
+def base_of(source: str) -> str | None:
+    """What a model of the list was fine-tuned from; None where that is not known."""
+    if source in MODELS:
+        return MODELS[source].base or None
+    made = training.finetuned_models().get(source)
+    return None if made is None else made.base
+
+
+def made_from(source: str) -> dict[str, str]:
+    """Models of the list that were fine-tuned from this one, with their titles."""
+    return {name: title for name, title in model_titles().items() if base_of(name) == source}
+
+
+def about(source: str) -> tuple[str, str | None]:
+    """One line on a model of the list, and its card in Markdown where it has one."""
+    if source in MODELS:
+        return MODELS[source].description, MODELS[source].card
+    made = training.finetuned_models().get(source)
+    if made is None:
+        return "", None
+    measured = "not measured: training was cancelled"
+    if made.accuracy is not None:
+        measured = f"{made.accuracy:.1%} of {made.n_test:,} held-out texts right"
+    return f"Fine-tuned on this machine, {measured}.", made.card

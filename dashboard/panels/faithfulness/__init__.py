@@ -1,0 +1,1 @@
+"""Parts about how far an attribution can be believed."""

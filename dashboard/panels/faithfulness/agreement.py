@@ -1,0 +1,72 @@
+"""Do the methods tell the same story about this text?"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from components import evidence_charts, token_strip
+from dashboard import state
+from dashboard.engine.errors import EngineError
+from dashboard.panels.attribution.method_strips import Answers
+from dashboard.panels.common.formatting import label, number, quoted
+from dashboard.panels.common.job_status import show_error
+from dashboard.runtime import attributions, evidence
+
+if TYPE_CHECKING:
+    from dashboard.engine import Trace
+
+_N_DISPUTED = 3
+
+
+def agreement_section(trace: "Trace", view: state.View, answers: Answers) -> None:
+    """Draws how alike the methods rank the tokens, and the tokens on which they differ most."""
+    st.markdown(
+        "**Do the methods agree?** Rank correlation of every two methods over the tokens that can be removed, the "
+        "share of their top tokens that they have in common, and where in the text they differ."
+    )
+    if len(answers.found) < 2:
+        st.info("Choose two or more methods above.")
+        return
+    try:
+        found = evidence.agreement(trace, tuple(answers.found.values()))
+    except EngineError as error:
+        show_error(error)
+        return
+    titles = [attributions.methods()[name].title for name in found.methods]
+    left, right = st.columns(2, gap="large")
+    left.markdown(
+        "**Spearman's rank correlation**", help="1 the same order, 0 unrelated, −1 the opposite. Spearman 1904."
+    )
+    left.plotly_chart(
+        evidence_charts.matrix(found.spearman, titles, "ρ", low=-1, high=1, palette="RdBu"),
+        key="agreement_spearman",
+        config={"displayModeBar": False},
+    )
+    right.markdown(
+        f"**Overlap of the top {found.top}**",
+        help="|top ∩ top| divided by the size of the top, a fifth of the tokens. Krishna et al. 2022.",
+    )
+    right.plotly_chart(
+        evidence_charts.matrix(found.overlap, titles, "share", low=0, high=1, palette=view.palette),
+        key="agreement_overlap",
+        config={"displayModeBar": False},
+    )
+    disputed = found.most_disputed(_N_DISPUTED)
+    st.markdown("**Where they differ**")
+    payload = token_strip.build(
+        [label(token) for token in trace.tokens][: token_strip.MAX_TOKENS],
+        found.spread.astype(np.float32)[: token_strip.MAX_TOKENS],
+        scale="sequential",
+        maximum=0.5,
+        palette=view.palette,
+        marked=[index for index in disputed if index < token_strip.MAX_TOKENS],
+        value_name="spread of ranks",
+        show_numbers=True,
+    )
+    token_strip.token_strip(payload, key="disputed")
+    said = " · ".join(f"{quoted(trace.tokens[index])} {number(float(found.spread[index]))}" for index in disputed)
+    st.caption(
+        "The standard deviation of a token's rank (0 least, 1 most relevant) over the methods: 0 where all agree, "
+        f"0.5 where half of them put it first and half last. Most disputed: {said}. Agreement does not make them right."
+    )

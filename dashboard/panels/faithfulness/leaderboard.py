@@ -1,0 +1,172 @@
+"""Which method the model confirms on this text, beside chance."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from components import evidence_charts
+from dashboard import state
+from dashboard.panels.attribution.method_strips import Answers
+from dashboard.panels.attribution.request import price
+from dashboard.panels.common.formatting import number, plain
+from dashboard.panels.common.job_status import result_of
+from dashboard.runtime import attributions, evidence
+
+if TYPE_CHECKING:
+    from dashboard.engine import Leaderboard, Trace
+
+# Of four tokens, one random order in 24 is the best there is.
+_FEW = 4
+_NO_BETTER = "no better than chance here"
+_SHORT = {"abpc": "ABPC"}
+_CURVES = {"most": "Most relevant removed first", "least": "Least relevant removed first"}
+
+
+def leaderboard_section(trace: "Trace", view: state.View, answers: Answers) -> None:
+    """Draws the table of methods, the removal curves and the chance level."""
+    st.markdown(
+        "**Does the model confirm it?** Tokens are taken away in the order that a method gives them, and the model "
+        "runs again. A method that knows what matters makes the target fall fast when its top tokens go, and keeps "
+        "it up when only they stay. The grey band is where 95 % of random orders lie."
+    )
+    removal_box()
+    found = list(answers.found.values())
+    if not answers.complete or not found:
+        st.caption("The leaderboard comes when all chosen methods are done.")
+        return
+    board = _board(trace, view, answers)
+    if board is None:
+        return
+    _table(board)
+    about_metrics()
+    _curves(board)
+    if len(board.players) <= _FEW:
+        st.caption(
+            f"With {len(board.players)} tokens to remove there are so few orders that even the best one can lie "
+            "inside the band: try a longer text."
+        )
+    st.caption(
+        f"Measured on {plain(board.measure)}, over {len(board.players)} tokens; special tokens, a decoder's first "
+        f"token and the predicting position always stay. {board.n_runs:,} different inputs were run."
+    )
+
+
+def removal_box() -> None:
+    """How tokens are taken away: part of every number here."""
+    facts = evidence.removals()
+    st.segmented_control(
+        "Tokens are",
+        list(facts),
+        format_func=lambda name: facts[name].title,
+        help="  \n".join(f"**{fact.title.capitalize()}**: {fact.meaning}" for fact in facts.values()),
+        **state.bind("removal"),
+    )
+
+
+def _board(trace: "Trace", view: state.View, answers: Answers) -> "Leaderboard | None":
+    found = tuple(answers.found.values())
+    known = evidence.finished_leaderboard(trace, found, view.removal)
+    wanted = (trace.key, view.removal, tuple(evidence.identity(one) for one in found))
+    if known is None and st.session_state.get("leaderboard_for") != wanted:
+        cost = attributions.estimate_runs(trace, evidence.leaderboard_runs(trace, len(found)))
+        st.button(
+            f"Test {len(found)} method{'s' if len(found) > 1 else ''}",
+            key="run_leaderboard",
+            type="primary",
+            on_click=st.session_state.update,
+            args=({"leaderboard_for": wanted},),
+        )
+        st.caption(f"At most {price(cost)}.")
+        return None
+    return result_of(evidence.leaderboard_job(trace, found, view.removal), "leaderboard")
+
+
+def _table(board: "Leaderboard") -> None:
+    known, metrics = attributions.methods(), evidence.metrics()
+    ranked = board.ranked()
+    rows: list[dict[str, object]] = []
+    for entry in ranked:
+        better = entry.better_than_chance("abpc")
+        said = (
+            "better than chance" if better else "worse than chance" if entry.worse_than_chance("abpc") else _NO_BETTER
+        )
+        rows.append({"method": known[entry.method].title, "verdict": said})
+        rows[-1] |= {metric.title: entry.metrics[name] for name, metric in metrics.items()}
+    chance: dict[str, object] = {
+        "method": "random orders (mean)",
+        "verdict": f"{board.chance.n_orders} orders",
+    }
+    rows.append(chance | {metric.title: board.chance.metrics[name].mean for name, metric in metrics.items()})
+
+    def choose() -> None:
+        picked = st.session_state["leaderboard_table"]["selection"]["rows"]
+        if picked and picked[0] < len(ranked):
+            state.update(method=ranked[picked[0]].method)
+
+    columns = {
+        metric.title: st.column_config.NumberColumn(
+            f"{_SHORT.get(name, metric.title)} {'↑' if metric.higher_is_better else '↓'}",
+            format="%.3f",
+            help=metric.definition,
+        )
+        for name, metric in metrics.items()
+    }
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_config=columns,
+        on_select=choose,
+        selection_mode="single-row",
+        key="leaderboard_table",
+    )
+    bands = " · ".join(
+        f"{metrics[name].title} {number(band.low)} to {number(band.high)}"
+        for name, band in board.chance.metrics.items()
+    )
+    st.caption(
+        f"↑ higher is better, ↓ lower is better. Tick a row to look at its strip. 95 % of random orders: {bands}."
+    )
+
+
+def about_metrics() -> None:
+    """Every number's definition, direction, formula, source, and what it cannot show."""
+    with st.popover("What are these numbers?", icon=":material/help:"):
+        for metric in evidence.metrics().values():
+            direction = "Higher is better" if metric.higher_is_better else "Lower is better"
+            st.markdown(f"**{metric.title}** — {metric.definition} *{direction}.*")
+            st.latex(metric.formula)
+            st.caption(f"{metric.cannot_show} Source: {metric.source}.")
+
+
+def _curves(board: "Leaderboard") -> None:
+    known = attributions.methods()
+    band = board.chance.curve
+    # A probability cannot leave 0 … 1, an interval around a mean can.
+    ends = (0, 1) if board.measure == "probability" else (-np.inf, np.inf)
+    low_end, high_end = np.clip(band.low, *ends), np.clip(band.high, *ends)
+    both = [values for entry in board.entries for values in (entry.curves.most_first, entry.curves.least_first)]
+    values = np.concatenate([*both, low_end, high_end])
+    room = 0.05 * float(np.ptp(values) or 1)
+    low, high = float(values.min()) - room, float(values.max()) + room  # one scale for both charts
+    columns = st.columns(2, gap="large")
+    for column, side in zip(columns, _CURVES, strict=True):
+        curves = [
+            evidence_charts.Curve(
+                known[entry.method].title,
+                np.asarray(entry.curves.most_first if side == "most" else entry.curves.least_first, np.float32),
+            )
+            for entry in board.ranked()
+        ]
+        figure = evidence_charts.removal_curves(
+            band.fractions,
+            curves,
+            evidence_charts.Band(f"{board.chance.n_orders} random orders", band.mean, low_end, high_end),
+            "share of tokens removed",
+            board.measure,
+        )
+        figure.update_yaxes(range=[low, high])
+        with column, st.container(key=f"panel_curves_{side}"):
+            st.markdown(f"**{_CURVES[side]}**")
+            st.plotly_chart(figure, key=f"curves_{side}", config={"displayModeBar": False})

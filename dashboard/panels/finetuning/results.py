@@ -1,0 +1,74 @@
+"""The models that were fine-tuned on this machine, and what to do with them."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.panels.common.formatting import plain
+from dashboard.panels.common.model_list import model_titles
+from dashboard.runtime import training
+from dashboard.training.saved import Saved
+
+_LISTED = 20
+
+
+def what_next(source: str, base: str, training_id: str = "") -> None:
+    """Links to the model; with the training in them, the way back leads to its report."""
+    back = {"training": training_id} if training_id else {}
+    with st.container(horizontal=True):
+        st.page_link(
+            "pages/explore.py", label="Open it", icon=":material/search:", query_params={"model": source, **back}
+        )
+        st.page_link(
+            "pages/before_after.py",
+            label="Compare with its base",
+            icon=":material/compare:",
+            query_params={"model": source, "other": base, **back},
+        )
+
+
+def _delete(one: Saved) -> None:
+    if not training.may_train():
+        return
+    with st.popover("Delete", icon=":material/delete:", key=f"delete_{one.name}"):
+        st.caption(f"The files of “{plain(one.title)}” are removed from this machine.")
+        st.button("Delete for good", key=f"really_{one.name}", type="primary", on_click=training.delete, args=(one,))
+
+
+def runs_already() -> None:
+    """Says that a training runs, for who opened the page without its link."""
+    other = training.running()
+    if other is not None:
+        said, watch = st.columns([6, 1], vertical_alignment="center")
+        said.info(f"A fine-tuning runs on this machine: {plain(other.title)}.", icon=":material/model_training:")
+        watch.button(
+            "Watch it", key="train_watch", width="stretch", on_click=state.update, kwargs={"training": other.id}
+        )
+
+
+def made_here() -> None:
+    """The models that were fine-tuned on this machine."""
+    models = training.finetuned_models()
+    if not models:
+        return
+    st.divider()
+    st.subheader("Fine-tuned on this machine")
+    titles = model_titles()
+    for source, one in list(models.items())[:_LISTED]:
+        with st.container(border=True):
+            said, links = st.columns([3, 2], vertical_alignment="center")
+            measured = "cancelled, not measured"
+            if one.accuracy is not None:
+                measured = f"{one.accuracy:.1%} of {one.n_test:,} held-out texts"
+            how = "LoRA" if one.method == "lora" else "all weights"
+            base = plain(titles.get(one.base, Path(one.base).name))
+            said.markdown(
+                f"**{plain(one.title)}**  \n:small[{measured} · {how} on {base} · "
+                f"{len(one.classes)} classes · {one.created[:10]} · `{source}`]"
+            )
+            with links:
+                what_next(source, one.base)
+                _delete(one)
+    if len(models) > _LISTED:
+        st.caption(f"And {len(models) - _LISTED} older ones, in the model list.")

@@ -1,0 +1,1 @@
+"""Parts about attention heads: atlas, map, scores, comparison, clusters, lines."""

@@ -1,0 +1,211 @@
+"""Every head at a glance: sorted, filtered, named; a click selects, a shift-click compares."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from components import head_atlas
+from dashboard import runtime, state
+from dashboard.engine.head_analysis.patterns import PATTERNS, name_patterns
+from dashboard.panels.common.job_status import result_of
+from dashboard.panels.common.site_selector import site_of
+
+if TYPE_CHECKING:
+    from dashboard.engine import Trace
+
+# The whole atlas stays below 5 MB: 1,024 heads at 64², more heads smaller.
+_MOST_BYTES = 4_500_000
+_GRID_HEIGHT = 860
+Head = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """All heads of a trace with what is known of them.
+
+    Attributes:
+        scores: By name, [layer, head].
+        patterns: Name of each head's pattern, "" where none applies.
+        shown: The heads that pass all filters, in the chosen order.
+    """
+
+    scores: dict[str, np.ndarray]
+    patterns: np.ndarray
+    shown: tuple[Head, ...]
+
+
+def scored(trace: "Trace", view: state.View, live: bool) -> Scored | None:
+    """All heads with their scores and patterns; draws progress while there are none."""
+    site = site_of(trace, view).name
+    scores = result_of(runtime.scores_job(trace, site), "scores") if live else runtime.finished_scores(trace, site)
+    if scores is None:
+        return None
+    known = dict(view.thresholds)
+    patterns = name_patterns(scores, {name: value for name, value in known.items() if name in PATTERNS})
+    return Scored(scores, patterns, _shown(scores, patterns, view))
+
+
+def _shown(scores: dict[str, np.ndarray], patterns: np.ndarray, view: state.View) -> tuple[Head, ...]:
+    keep = np.ones(patterns.shape, dtype=bool)
+    if view.pattern:
+        keep &= patterns == view.pattern
+    for name, low, high in view.filters:
+        if name in scores:
+            keep &= (scores[name] >= low) & (scores[name] <= high)
+    heads = [(int(layer), int(head)) for layer, head in np.argwhere(keep)]
+    if view.order in scores:
+        values = scores[view.order]
+        heads.sort(key=lambda head: -np.nan_to_num(values[head], nan=-np.inf))
+    return tuple(heads)
+
+
+def controls(trace: "Trace", view: state.View, found: Scored) -> None:
+    """Order, pattern, filters and pooling, and how many heads are left."""
+    known = runtime.head_scores()
+    real = np.isfinite(np.stack(list(found.scores.values()))).any(0)  # a layer without attention has no heads
+    count, n_shown = int(real.sum()), sum(bool(real[head]) for head in found.shown)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="atlas_controls"):
+        st.selectbox(
+            "Order by",
+            ["layer", *known],
+            format_func=lambda name: "Layer and head" if name == "layer" else known[name].title,
+            width=190,
+            **state.bind("order", view.order if view.order in known else "layer"),
+        )
+        st.selectbox(
+            "Pattern",
+            ["", *PATTERNS],
+            format_func=lambda name: _pattern_title(name, found.patterns),
+            width=210,
+            **state.bind("pattern", view.pattern if view.pattern in PATTERNS else ""),
+        )
+        st.segmented_control("Pool by", ["max", "mean"], **state.bind("pooling", view.pooling))
+        with st.popover("Filter", icon=":material/filter_alt:"):
+            _filters(view, found)
+        with st.popover("Thresholds", icon=":material/tune:"):
+            _thresholds(view)
+    said = f"**{count} heads, {n_shown} shown.**"
+    if view.filters:
+        said += " Filter: " + " and ".join(
+            f"{low:.3g} ≤ {known[name].title.lower()} ≤ {high:.3g}" for name, low, high in view.filters if name in known
+        )
+    if view.pattern in PATTERNS:
+        said += f" {PATTERNS[view.pattern].sentence} Named where {_rule(view, view.pattern)}."
+    st.caption(said)
+
+
+def _pattern_title(name: str, patterns: np.ndarray) -> str:
+    if not name:
+        return "All patterns"
+    return f"{PATTERNS[name].title} ({int((patterns == name).sum())})"
+
+
+def _rule(view: state.View, name: str) -> str:
+    rule = PATTERNS[name]
+    threshold = dict(view.thresholds).get(name, rule.threshold)
+    return f"{rule.score.replace('_', ' ')} is {rule.direction} {threshold:.3g}"
+
+
+def _filters(view: state.View, found: Scored) -> None:
+    """One slider for each filtered score; a score is added by name."""
+    known = runtime.head_scores()
+    active = [name for name, _, _ in view.filters if name in known]
+
+    def change() -> None:
+        ranges = {name: (low, high) for name, low, high in state.current().filters}
+        chosen = st.session_state["filter_names"]
+        state.update(filters=tuple((name, *_range_of(name, ranges, found)) for name in chosen))
+
+    st.session_state["filter_names"] = active
+    st.multiselect(
+        "Scores to filter by", list(known), format_func=lambda n: known[n].title, key="filter_names", on_change=change
+    )
+    for name, low, high in view.filters:
+        if name not in known:
+            continue
+        start, stop = _extent(name, found)
+        key = f"filter_{name}"
+        st.session_state[key] = (max(start, min(low, stop)), min(stop, max(high, start)))
+
+        def slide(name: str = name, key: str = key) -> None:
+            low, high = st.session_state[key]
+            filters = [(n, low, high) if n == name else (n, a, b) for n, a, b in state.current().filters]
+            state.update(filters=tuple(filters))
+
+        st.slider(known[name].title, start, stop, step=(stop - start) / 100, key=key, on_change=slide)
+
+
+def _extent(name: str, found: Scored) -> tuple[float, float]:
+    top = runtime.head_scores()[name].top
+    values = found.scores[name]
+    highest = float(np.nanmax(values, initial=0.0))
+    return 0.0, float(top if top is not None else np.ceil(max(highest, 1.0)))
+
+
+def _range_of(name: str, ranges: dict[str, tuple[float, float]], found: Scored) -> tuple[float, float]:
+    return ranges.get(name) or _extent(name, found)
+
+
+def _thresholds(view: state.View) -> None:
+    """Where each pattern starts; changing one renames heads."""
+    chosen = dict(view.thresholds)
+    for name, rule in PATTERNS.items():
+        key = f"threshold_{name}"
+        st.session_state[key] = float(chosen.get(name, rule.threshold))
+
+        def change(name: str = name, key: str = key) -> None:
+            kept = {**dict(state.current().thresholds), name: float(st.session_state[key])}
+            state.update(thresholds=tuple((n, v) for n, v in kept.items() if v != PATTERNS[n].threshold))
+
+        what = f"{rule.title}: {rule.score.replace('_', ' ')} {rule.direction}"
+        st.number_input(what, 0.0, None, step=0.05, key=key, on_change=change, help=rule.sentence)
+
+
+def atlas(trace: "Trace", view: state.View, found: Scored, selected: Head) -> None:
+    """The picture of all shown heads.
+
+    Raises:
+        EngineError: It cannot be drawn; the message says why.
+    """
+    if not found.shown:
+        st.info("No head passes these filters. Widen a range or choose all patterns.", icon=":material/filter_alt:")
+        return
+    site = site_of(trace, view)
+    n_heads = site.n_layers * site.n_heads
+    pixels = int(np.clip((_MOST_BYTES / n_heads) ** 0.5, 16, 64))
+    known = runtime.head_scores()
+    names = [(known[name].title.lower(), known[name].unit) for name in found.scores]
+    everything = len(found.shown) == n_heads and view.order == "layer"
+    payload = head_atlas.build(
+        runtime.thumbnails(trace, site.name, view.pooling, pixels),
+        places=None if everything else found.shown,
+        selected=selected,
+        compared=[head for head in view.compare if head[0] < site.n_layers and head[1] < site.n_heads],
+        facts=np.stack(list(found.scores.values()), -1),
+        fact_names=names,
+        groups=site.n_heads // site.n_kv_heads,
+        palette=view.palette,
+        pooling=view.pooling if max(len(site.query_tokens), len(site.key_tokens)) > pixels else "none",
+        # The whole model in one picture, without scrolling where that leaves something to see.
+        largest=int(np.clip(_GRID_HEIGHT // site.n_layers, 24, 64)) if everything else 64,
+    )
+
+    def choose() -> None:
+        head = head_atlas.read_event("atlas").select
+        if head is not None:
+            state.update(layer=head[0], head=head[1], over="head")
+
+    def compare() -> None:
+        head = head_atlas.read_event("atlas").compare
+        if head is not None:
+            state.toggle_compared(head)
+
+    head_atlas.head_atlas(payload, key="atlas", on_select=choose, on_compare=compare)
+    st.caption("Click a head to select it; shift- or ctrl-click to compare it. Point at one to enlarge it.")
+
+
+def one_head(view: state.View) -> state.View:
+    """The same view of one head alone, whatever is reduced on Explore."""
+    return replace(view, over="head")

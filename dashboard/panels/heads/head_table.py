@@ -1,0 +1,129 @@
+"""All heads × all scores as a table, their distribution by layer, and the induction probe."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from components import charts, head_map
+from dashboard import runtime, state
+from dashboard.engine.head_analysis.patterns import PATTERNS
+from dashboard.panels.common.job_status import result_of
+from dashboard.panels.common.site_selector import site_of
+from dashboard.panels.heads.atlas import Head, Scored
+from dashboard.panels.heads.compare import name
+
+if TYPE_CHECKING:
+    from dashboard.engine import Trace
+
+_INDUCTION = 0.5
+
+
+def table_section(trace: "Trace", view: state.View, found: Scored) -> None:
+    """Draws the table of the shown heads; selecting a row selects the head."""
+    known = runtime.head_scores()
+    heads = found.shown
+    rows = pd.DataFrame({"head": [name(head) for head in heads], "layer": [h[0] for h in heads]})
+    rows["pattern"] = [PATTERNS[p].title if (p := str(found.patterns[head])) else "" for head in heads]
+    for score, values in found.scores.items():
+        rows[known[score].title.lower()] = [float(values[head]) for head in heads]
+    site = site_of(trace, view)
+    kv_share = site.n_heads // site.n_kv_heads
+    if kv_share > 1:
+        rows["key/value head"] = [h[1] // kv_share for h in heads]
+    importance = _importance(trace, site.name)
+    if importance is not None:
+        rows["importance"] = [float(importance[head]) for head in heads]
+    help_of = {s.title.lower(): f"{s.meaning}\n\n${s.formula}$\n\n{s.source}" for s in known.values()}
+    help_of["importance"] = "How much the head's output contributes to the most probable choice's logit (Michel 2019)."
+    columns = {
+        title: st.column_config.NumberColumn(title, format="%.3g", help=help_of.get(title))
+        for title in rows.columns
+        if title not in ("head", "pattern")
+    }
+
+    def choose() -> None:
+        picked = st.session_state["head_table"]["selection"]["rows"]
+        if picked:
+            layer, head = heads[picked[0]]
+            state.update(layer=layer, head=head, over="head")
+
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config=columns,
+        height=420,
+        on_select=choose,
+        selection_mode="single-row",
+        key="head_table",
+    )
+    with st.container(horizontal=True):
+        st.download_button("CSV", rows.to_csv(index=False), "heads.csv", "text/csv", icon=":material/download:")
+        if importance is None and trace.model.captures:
+            st.button("Add importance", key="want_importance", help="One pass there and back.")
+    st.caption("Select a row to select its head. Empty numbers: no row of this text counts for that score.")
+
+
+def _importance(trace: "Trace", site: str) -> np.ndarray | None:
+    target = trace.prediction.choices[0].id
+    wanted = ("importance", *trace.key, site)
+    if st.session_state.get("want_importance"):
+        st.session_state["importance_for"] = wanted
+    if st.session_state.get("importance_for") != wanted:
+        return None
+    return result_of(runtime.importance_job(trace, target, site), "importance")
+
+
+def profiles_section(found: Scored, selected: Head) -> None:
+    """Draws every score's distribution by layer."""
+    known = runtime.head_scores()
+    drawn = [score for score, values in found.scores.items() if not np.isnan(values).all()]
+    for at in range(0, len(drawn), 2):
+        for column, score in zip(st.columns(2), drawn[at : at + 2], strict=False):
+            about = known[score]
+            figure = charts.profile(found.scores[score], about.title, about.unit, selected=selected)
+            column.plotly_chart(figure, key=f"profile_{score}", config={"displayModeBar": False})
+            column.caption(about.meaning)
+
+
+def probe_section(trace: "Trace", view: state.View) -> None:
+    """Runs the induction probe on demand and shows which heads it finds."""
+    st.markdown(
+        "**Induction probe.** Fifty random tokens twice in a row: an induction head looks from a token of the second "
+        "half at what followed the same token in the first half (Olsson et al. 2022). Independent of your text."
+    )
+    wanted = st.session_state.get("probe_for") == trace.model.serial
+    if not wanted and not st.button("Run the probe", type="primary", key="run_probe"):
+        return
+    st.session_state["probe_for"] = trace.model.serial
+    scores = result_of(runtime.probe_job(trace.model), "probe")
+    if scores is None:
+        return
+    left, right = st.columns([4, 8], gap="large")
+    payload = head_map.build(
+        scores,
+        selected=(view.layer or 0, view.head or 0) if (view.layer or 0) < len(scores) else (0, 0),
+        score_name="induction probe",
+        low=0.0,
+        high=1.0,
+        palette=view.palette,
+    )
+
+    def choose() -> None:
+        chosen = head_map.read_event("probe_map")
+        if chosen is not None and chosen[1] is not None:
+            state.update(layer=chosen[0], head=chosen[1], over="head")
+
+    with left:
+        head_map.head_map(payload, key="probe_map", on_select=choose)
+    order = np.argsort(-np.nan_to_num(scores, nan=-1), axis=None)[:10]
+    best = [(int(i // scores.shape[1]), int(i % scores.shape[1])) for i in order]
+    right.dataframe(
+        pd.DataFrame({"head": [name(head) for head in best], "probe": [float(scores[head]) for head in best]}),
+        hide_index=True,
+        column_config={"probe": st.column_config.ProgressColumn("probe", min_value=0, max_value=1, format="%.3f")},
+        key="probe_table",
+    )
+    n_found = int((scores > _INDUCTION).sum())
+    right.caption(f"{n_found} heads above {_INDUCTION}; the median head has {float(np.nanmedian(scores)):.3g}.")

@@ -1,0 +1,128 @@
+"""Every head at a glance, and the head that is chosen."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from components import head_map
+from dashboard import runtime, state
+from dashboard.engine.errors import EngineError
+from dashboard.panels.common.job_status import result_of, show_error
+from dashboard.panels.common.site_selector import default_query, site_of, site_switch
+from dashboard.panels.heads.head_view import Chosen, row_panel
+from dashboard.panels.heads.readings import reading_panel
+
+if TYPE_CHECKING:
+    from dashboard.engine import Site, Trace
+
+_HIDE = {"nothing": "Nothing", "first": "First token", "special": "Special tokens"}
+_SCALE = {"linear": "Linear", "log": "Logarithmic", "row": "Per row"}
+_OVER = {"head": "One head", "mean": "Mean", "max": "Max"}
+_JOIN = {False: "Tokens", True: "Words"}
+_PALETTE = ("viridis", "cividis", "magma")
+
+
+@st.fragment
+def heads_row(trace: "Trace", view: state.View, live: bool) -> None:
+    """Head map, heat map and pinned row. A fragment: choosing a head draws only this again.
+
+    Args:
+        trace: What is shown.
+        view: How it is shown, where `live` is false.
+        live: True to follow the link; false for an older trace that stays on screen meanwhile.
+    """
+    view = state.current() if live else view
+    site_switch(trace, view)
+    layer, head = selection(trace, view)
+    _controls(trace, view, layer, head)
+    left, middle, right = st.columns([4, 8, 4], gap="large")
+    with left, st.container(key="panel_heads"):
+        _head_map(trace, view, layer, head, live)
+    chosen = Chosen(trace, view, layer, head)
+    try:
+        with middle, st.container(key="panel_heat_map"):
+            picture = reading_panel(chosen)
+        with right, st.container(key="panel_row"):
+            row_panel(chosen, picture)
+    except EngineError as error:  # a layer without attention, a head that this layer lacks, no memory
+        with middle:
+            show_error(error)
+
+
+def selection(trace: "Trace", view: state.View) -> tuple[int, int]:
+    """The chosen head, or the nearest there is; without a choice, one with something to see."""
+    site = site_of(trace, view)
+    layer, head = trace.reading_head(default_query(trace, site), site.name)
+    if view.layer is not None:
+        layer = min(view.layer, site.n_layers - 1)
+    if view.head is not None:
+        head = min(view.head, site.n_heads - 1)
+    return layer, head
+
+
+def _head_map(trace: "Trace", view: state.View, layer: int, head: int, live: bool) -> None:
+    known = runtime.head_scores()
+    score = known[view.score if view.score in known else "entropy"]
+    title, info = st.columns([5, 1], vertical_alignment="bottom")
+    title.subheader("Heads")
+    with info.popover("", icon=":material/help:", width="stretch"):
+        st.markdown(f"**{score.title}** — {score.meaning}")
+        st.latex(score.formula)
+        st.markdown(f"Source: {score.source}.")
+    st.selectbox(
+        "Colour heads by",
+        list(known),
+        format_func=lambda key: f"by {known[key].title.lower()}",
+        label_visibility="collapsed",
+        **state.bind("score", score.name),
+    )
+    site = site_of(trace, view)
+    job = runtime.scores_job(trace, site.name) if live else None
+    scores = runtime.finished_scores(trace, site.name) if job is None else result_of(job, "scores", narrow=True)
+    if scores is None:
+        st.html('<div class="skeleton" style="height: 24rem"></div>')
+        return
+    values = scores[score.name]
+    high = score.top if score.top is not None else float(np.nanmax(values, initial=0.0)) or 1.0
+    payload = head_map.build(
+        values,
+        selected=(layer, head if view.over == "head" else None),
+        score_name=score.title.lower() + (f" in {score.unit}" if score.unit else ""),
+        low=0.0,
+        high=high,
+        palette=view.palette,
+        missing="no softmax attention, or not defined here" if None in trace.layers[site.name] else "not defined here",
+    )
+
+    def choose() -> None:
+        chosen = head_map.read_event("head_map")
+        if chosen is None:
+            return
+        if chosen[1] is None:  # a layer's label
+            state.update(layer=chosen[0], head=head, over="mean")
+        else:
+            state.update(layer=chosen[0], head=chosen[1], over="head")
+
+    head_map.head_map(payload, key="head_map", on_select=choose)
+    st.caption(f"{score.meaning} Click a head, or a layer for the mean of its heads.")
+
+
+def head_boxes(site: "Site", layer: int, head: int) -> None:
+    """Two boxes to type a layer and a head."""
+    st.number_input("Layer", 0, site.n_layers - 1, width=105, **state.bind("layer", layer, head=head))
+    st.number_input("Head", 0, site.n_heads - 1, width=105, **state.bind("head", head, layer=layer))
+
+
+def _controls(trace: "Trace", view: state.View, layer: int, head: int) -> None:
+    """One line of controls for the map and the row beside it."""
+    with st.container(horizontal=True, vertical_alignment="top", key="head_controls"):
+        head_boxes(site_of(trace, view), layer, head)
+        st.segmented_control("Show", list(_OVER), format_func=_OVER.__getitem__, **state.bind("over", view.over))
+        st.selectbox("Hide", list(_HIDE), format_func=_HIDE.__getitem__, width=150, **state.bind("hide", view.hide))
+        st.selectbox(
+            "Scale", list(_SCALE), format_func=_SCALE.__getitem__, width=130, **state.bind("scale", view.scale)
+        )
+        st.selectbox("Palette", list(_PALETTE), format_func=str.title, width=120, **state.bind("palette", view.palette))
+        if trace.picture is None:
+            st.segmented_control("Join", list(_JOIN), format_func=_JOIN.__getitem__, **state.bind("words", view.words))

@@ -1,0 +1,1 @@
+"""Parts in which an input is given, and what became of it."""

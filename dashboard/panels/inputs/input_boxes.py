@@ -1,0 +1,160 @@
+"""Where the visitor says what the model is run on: one text, two, a source and its target, or an image."""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.engine.errors import InvalidInput
+from dashboard.engine.inputs.messages import Message
+from dashboard.panels.common.job_status import show_error
+from dashboard.runtime import images
+
+if TYPE_CHECKING:
+    from dashboard.engine import LoadedModel
+
+_IMAGE_TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"]
+
+
+def takes_pairs(model: "LoadedModel | None") -> bool:
+    """Whether two texts can be given at once."""
+    return model is not None and model.task.kind not in ("next token", "target token") and model.task.reads == "text"
+
+
+def reads_images(model: "LoadedModel | None") -> bool:
+    """Whether the model is shown images."""
+    return model is not None and model.task.reads == "image"
+
+
+def writes(model: "LoadedModel | None") -> bool:
+    """Whether the model writes a target from a source."""
+    return model is not None and model.task.writes
+
+
+def chats(model: "LoadedModel | None") -> bool:
+    """Whether the model was made to answer messages: it has a chat template."""
+    return model is not None and model.task.kind == "next token" and bool(model.tokenizer.chat_template)
+
+
+def text_form(view: state.View, text: str | None, model: "LoadedModel | None") -> None:
+    """The text box, or two. What is typed stays typed until a link, an example or the back button."""
+    shown = {"text_box": text or "", "pair_box": view.pair or "", "written_box": view.written or ""}
+    # Streamlit forgets a box's content on another page.
+    if st.session_state.get("text_from_link") != shown or not shown.keys() <= st.session_state.keys():
+        st.session_state.update(shown, text_from_link=shown)
+    two = view.pair is not None and takes_pairs(model)
+
+    def run() -> None:
+        typed = {name: st.session_state[name] for name in shown}
+        other = typed["pair_box"] if two else view.pair
+        target = (typed["written_box"] or None) if writes(model) else view.written
+        st.session_state["text_from_link"] = {**typed, "pair_box": other or "", "written_box": target or ""}
+        state.new_text(typed["text_box"], other, target)
+
+    with st.form("text", border=False, enter_to_submit=True):
+        box, button = st.columns([8, 1], vertical_alignment="bottom")
+        box.text_area(
+            "Source" if writes(model) else "Text",
+            key="text_box",
+            height=80,
+            label_visibility="visible" if writes(model) else "collapsed",
+            placeholder="Type a text, or choose an example on the left",
+        )
+        if two:
+            box.text_area(
+                "Second text",
+                key="pair_box",
+                height=80,
+                label_visibility="collapsed",
+                placeholder="The second text of the pair",
+            )
+        if writes(model):
+            box.text_area(
+                "Target",
+                key="written_box",
+                height=68,
+                placeholder="Empty: the model writes its own. Or type what it is made to write",
+            )
+        button.form_submit_button("Run", on_click=run, type="primary", width="stretch", help="Ctrl+Enter in the text")
+        if chats(model):
+            st.form_submit_button(
+                "As a chat",
+                type="tertiary",
+                icon=":material/forum:",
+                help="Messages with roles instead of plain text, written the way this model was trained on.",
+                on_click=lambda: state.new_chat((Message("user", st.session_state["text_box"]),)),
+            )
+    if writes(model):
+        _beams(view)
+    elif two:
+        st.button("One text", key="one_text", type="tertiary", on_click=_keep_typed, args=(None,))
+    elif view.pair and model is not None:
+        st.caption("This model reads one text: the second is kept, but not used.")
+    elif takes_pairs(model):
+        st.button(
+            "Add a second text",
+            key="two_texts",
+            type="tertiary",
+            icon=":material/add:",
+            help="For models that read two texts together, such as question and answer or two sentences to compare.",
+            on_click=_keep_typed,
+            args=("",),
+        )
+
+
+def _keep_typed(pair: str | None) -> None:
+    """Opens or closes the second box with what stands in the first."""
+    state.new_text(st.session_state["text_box"], pair)
+
+
+def _beams(view: state.View) -> None:
+    """How the model searches for its own target; nothing to choose where one is typed."""
+    if view.written:
+        st.caption("The model is made to write this target (teacher forcing). Empty the box to let it write its own.")
+        return
+    st.segmented_control(
+        "How the model writes",
+        [1, 4],
+        format_func=lambda n: "Greedy" if n == 1 else f"{n} beams",
+        label_visibility="collapsed",
+        help="Greedy takes the most probable token each time; beams look for the most probable sentence.",
+        **state.bind("beams", view.beams or 1, at=None, target=None, against=None, pin=None, zoom=None),
+    )
+
+
+def image_box(view: state.View) -> None:
+    """The image that is shown to the model, and a place to upload another."""
+    examples = images.examples(view.model)
+    name = view.image or examples[0]
+    picture, choose = st.columns([1, 6], vertical_alignment="center")
+    with suppress(InvalidInput):  # said below, in place of the results
+        picture.image(images.thumbnail(name), width=110)
+
+    def upload() -> None:
+        given = st.session_state["image_file"]
+        st.session_state.pop("image_refused", None)
+        if given is None:
+            return
+        try:
+            state.new_image(images.keep(given.getvalue()))
+        except InvalidInput as error:
+            st.session_state["image_refused"] = error
+
+    choose.file_uploader(
+        "Image",
+        type=_IMAGE_TYPES,
+        key="image_file",
+        on_change=upload,
+        label_visibility="collapsed",
+    )
+    if refused := st.session_state.get("image_refused"):
+        with choose:
+            show_error(refused)
+    if name not in examples:
+        choose.button("Show the example", key="image_example", type="tertiary", on_click=_show_example)
+
+
+def _show_example() -> None:
+    st.session_state.pop("image_refused", None)
+    state.new_image(None)

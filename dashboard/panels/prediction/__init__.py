@@ -1,0 +1,1 @@
+"""Parts about what the model says."""

@@ -1,0 +1,199 @@
+"""What the model says, beside what in the input it rests on."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from components import choice_bars, token_strip
+from dashboard import state
+from dashboard.panels.attribution.image_scores import score_image
+from dashboard.panels.attribution.request import (
+    about_method,
+    against_of,
+    asked,
+    attribution_of,
+    badge,
+    checks_and_notes,
+    default_method,
+    option_boxes,
+    target_of,
+    why,
+)
+from dashboard.panels.attribution.units import marked, unit_switch
+from dashboard.panels.common.formatting import bands_of, duration, label, number, percent, plain, quoted
+from dashboard.panels.prediction.continuation import continuation
+from dashboard.panels.prediction.prediction_positions import place_strip
+from dashboard.runtime import attributions
+
+if TYPE_CHECKING:
+    from dashboard.engine import Attribution, Token, Trace
+
+_CAPTION = {
+    "next token": "What comes next, after the last token",
+    "masked token": "What belongs in the blank",
+    "sequence class": "Which class the text is in",
+    "target token": "What the model writes at the marked place, given the source and the target before it",
+    "image class": "What is in the image",
+    "token class": "Which label the marked token has",
+    "answer span": "Which part of the second text answers the first",
+}
+
+
+def prediction_row(trace: "Trace", view: state.View, live: bool) -> None:
+    """The prediction on the left, why on the right.
+
+    Args:
+        trace: What is shown.
+        view: How it is shown.
+        live: False for an older trace that stays on screen while a new one is computed; then nothing is started.
+    """
+    left, right = st.columns([5, 8], gap="large")
+    with left, st.container(key="panel_prediction"):
+        prediction_panel(trace, view, live)
+    with right, st.container(key="panel_why"):
+        _why(trace, view, live)
+
+
+def prediction_panel(trace: "Trace", view: state.View, live: bool) -> None:
+    """The choices, which of them is explained, and what the model says after it."""
+    prediction, target, against = trace.prediction, target_of(trace, view), against_of(trace, view)
+    st.subheader(f"Prediction: {prediction.kind}" if prediction.kind != "no head" else "No prediction head")
+    if prediction.kind == "no head":
+        st.markdown(prediction.note)
+        st.metric("Length of the embedding", number(target.logit), width="content")
+        return
+    if target.probability is None:  # a regression, or a score for a pair of texts
+        for choice in prediction.choices:
+            st.metric(plain(choice.label.text), number(choice.logit), width="content")
+        st.caption("A number, not a class: the model gives no probabilities.")
+        return
+    shown = list(prediction.choices)
+    for other in (target, against):
+        if other is not None and other.id not in [choice.id for choice in shown]:
+            shown.append(other)
+    ids = [choice.id for choice in shown]
+    payload = choice_bars.build(
+        [choice_bars.Choice(label(c.label), c.probability or 0.0, c.logit) for c in shown],
+        selected=ids.index(target.id),
+        against=None if against is None else ids.index(against.id),
+    )
+
+    def choose() -> None:
+        chosen = choice_bars.read_event("choices")
+        if chosen is not None:
+            state.update(target=ids[chosen], against=None)
+
+    def compare() -> None:
+        chosen = choice_bars.read_against("choices")
+        if chosen is not None and ids[chosen] != target.id:
+            already = against is not None and ids[chosen] == against.id
+            state.update(target=target.id, against=None if already else ids[chosen])
+
+    choice_bars.choice_bars(payload, key="choices", on_select=choose, on_against=compare)
+    if len(trace.logits) > len(shown):
+        _other_choice(trace)
+    st.caption(f"{_CAPTION[prediction.kind]}. Click a choice to explain it; its *vs* to ask why not that one.")
+    continuation(trace, view, live)
+    place_strip(trace, view)
+
+
+def _other_choice(trace: "Trace") -> None:
+    """A box for a choice that is not among the bars."""
+    with st.popover("Another choice", icon=":material/search:"):
+        typed = st.text_input("What the model could have said", key="other_choice", placeholder="for example: London")
+        found = attributions.choices_named(trace, typed) if typed.strip() else []
+        if typed.strip() and not found:
+            st.caption("No choice of this model is written like that; a longer word may be several tokens.")
+        for choice in found:
+            share = "" if choice.probability is None else f" · {percent(choice.probability)}"
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"{quoted(choice.label)}{share}")
+                st.button("Explain", key=f"explain_{choice.id}", on_click=_explain, args=(choice.id,))
+                st.button("Compare", key=f"compare_{choice.id}", on_click=_compare, args=(choice.id,))
+
+
+def _explain(choice: int) -> None:
+    state.update(target=choice, against=None)
+
+
+def _compare(choice: int) -> None:
+    state.update(against=choice)
+
+
+def _why(trace: "Trace", view: state.View, live: bool) -> None:
+    methods = attributions.methods()
+    default, reason = default_method(trace)
+    name = view.method if view.method and view.method in methods else default
+    method = methods[name]
+    title, choice, info = st.columns([6, 5, 1], vertical_alignment="bottom")
+    title.subheader(why(trace, view))
+    choice.selectbox(
+        "Method",
+        list(dict.fromkeys([*attributions.usable(trace), name])),
+        format_func=lambda key: methods[key].title,
+        label_visibility="collapsed",
+        **state.bind("method", name),
+    )
+    with info.popover("", icon=":material/help:", width="stretch"):
+        about_method(trace, view, method)
+        option_boxes(trace, view, method)
+    st.markdown(f"{badge(method)} :small[{method.meaning} {reason if name == default else ''}]")
+    found = attribution_of(trace, asked(trace, view, name), live, "why")
+    if found is None:
+        st.html('<div class="skeleton" style="height: 7rem"></div>')
+        return
+    _scores(trace, found, view)
+    checks_and_notes(found)
+    st.caption(f"{method.caveat} Took {duration(found.seconds)}.")
+
+
+def _scores(trace: "Trace", found: "Attribution", view: state.View) -> None:
+    units = attributions.units(trace, view.unit)
+    scores = found.per_group(units.unit_of)
+    strip = slice(0, token_strip.MAX_TOKENS)
+    signed = attributions.methods()[found.method].signed
+    if view.form == "strip" and trace.picture is not None:
+        score_image(trace, view, found.scores, signed=signed, unit=found.unit, key="why_image")
+    elif view.form == "strip":
+        payload = token_strip.build(
+            [label(unit) for unit in units.labels[strip]],
+            scores[strip],
+            scale="diverging" if signed else "sequential",
+            maximum=float(np.nanmax(np.abs(np.append(scores, 0)))) or 1.0,
+            palette=view.palette,
+            marked=marked(trace, units),
+            value_name=found.unit,
+            show_numbers=True,
+            bands=bands_of(trace, units.unit_of),
+            max_height=320 if trace.bands else 220,
+        )
+        token_strip.token_strip(payload, key="why_strip")
+        if len(scores) > token_strip.MAX_TOKENS:
+            st.caption(f"The strip shows the first {token_strip.MAX_TOKENS:,} of {len(scores):,}; the table shows all.")
+    table = _table(units.labels, scores, found.unit)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if trace.picture is None:
+            unit_switch()
+        st.segmented_control(
+            "Show as",
+            ["strip", "table"],
+            format_func=lambda form: "image" if form == "strip" and trace.picture is not None else form,
+            label_visibility="collapsed",
+            **state.bind("form"),
+        )
+        st.download_button("CSV", table.to_csv(index=False), "attribution.csv", "text/csv", icon=":material/download:")
+    if view.form == "table":
+        st.dataframe(table, hide_index=True, height=min(35 * (len(table) + 1) + 3, 320), key="why_table")
+
+
+def _table(units: tuple["Token", ...], scores: np.ndarray, unit: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "position": np.arange(len(units)),
+            "text": [unit_.text for unit_ in units],
+            "first character": [unit_.start for unit_ in units],
+            f"score ({unit})": scores,
+        }
+    )

@@ -1,0 +1,93 @@
+"""The places at which a model says something: every token's label, every blank, every token of a target."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from components import token_strip
+from dashboard import state
+from dashboard.panels.common.formatting import label, percent, plain, quoted
+
+if TYPE_CHECKING:
+    from dashboard.engine import Token, Trace
+
+
+def _written_strip(trace: "Trace", view: state.View) -> None:
+    """The target with the probability of each of its tokens; a click explains another one."""
+    prediction, shown = trace.prediction, slice(0, token_strip.MAX_TOKENS)
+    written = prediction.written
+    assert prediction.step is not None  # a model that writes explains one of the tokens
+    payload = token_strip.build(
+        [label(choice.label) for choice in written[shown]],
+        [choice.probability or 0.0 for choice in written[shown]],
+        scale="sequential",
+        maximum=1.0,
+        palette=view.palette,
+        selected=prediction.step if prediction.step < token_strip.MAX_TOKENS else None,
+        value_name="probability",
+        max_height=160,
+    )
+
+    def choose() -> None:
+        chosen = token_strip.read_event("written_strip")
+        if chosen is not None:
+            state.update(at=chosen, target=None, against=None, pin=None)
+
+    whose = "The target you typed" if view.written else "What the model writes"
+    st.markdown(f"**{whose}**")
+    token_strip.token_strip(payload, key="written_strip", on_select=choose)
+    best, here = prediction.choices[0], written[prediction.step]
+    said = f"Coloured by probability. You are at token {prediction.step + 1}, {quoted(here.label)}; click another."
+    if view.written and best.id != here.id:
+        said += (
+            f" The model itself would rather write {quoted(best.label)} here "
+            f"({plain(percent(best.probability or 0))} against {plain(percent(here.probability or 0))})."
+        )
+    st.caption(said)
+
+
+def _places(trace: "Trace") -> dict[int, "Token"]:
+    """Where a prediction can be made, and what is written there: every token's label, or every blank."""
+    labels = trace.prediction.labels
+    if labels:
+        return {i: labels[i].label for i, token in enumerate(trace.tokens) if not token.special}
+    if trace.prediction.kind != "masked token" or trace.prediction.position is None:
+        return {}
+    blank = trace.tokens[trace.prediction.position].id
+    return {i: token for i, token in enumerate(trace.tokens) if token.id == blank}
+
+
+def place_strip(trace: "Trace", view: state.View) -> None:
+    """Where else the model says something: the text's labels or blanks, or what it wrote; a click explains it there."""
+    if trace.prediction.written:
+        _written_strip(trace, view)
+        return
+    places = _places(trace)
+    if len(places) < 2:
+        return
+    payload = token_strip.build(
+        [label(token) for token in trace.tokens][: token_strip.MAX_TOKENS],
+        None,
+        selected=trace.prediction.position,
+        marked=[index for index in places if index < token_strip.MAX_TOKENS],
+        max_height=160,
+    )
+
+    def choose() -> None:
+        chosen = token_strip.read_event("places")
+        if chosen in places:
+            state.update(at=chosen, target=None, against=None)
+
+    token_strip.token_strip(payload, key="places", on_select=choose)
+    st.caption("Click a marked token to explain what the model says there.")
+    if trace.prediction.labels:
+        table = pd.DataFrame(
+            {
+                "token": [trace.tokens[index].text for index in places],
+                "label": [name.text for name in places.values()],
+                "probability": [trace.prediction.labels[index].probability for index in places],
+            }
+        )
+        columns = {"probability": st.column_config.NumberColumn(format="percent")}
+        st.dataframe(table, hide_index=True, height=220, column_config=columns, key="labels")

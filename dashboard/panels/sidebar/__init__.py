@@ -1,0 +1,1 @@
+"""The sidebar: the model, how it is loaded, and where it stands."""

@@ -1,0 +1,170 @@
+"""The sidebar: which model, what it is, how exactly it is shown, and examples to try."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import links, runtime, state
+from dashboard.panels.common.formatting import bytes_text, plain
+from dashboard.panels.common.model_list import about, meant, model_titles
+from dashboard.panels.inputs.input_boxes import reads_images
+from dashboard.panels.sidebar.load_options import load_as
+from dashboard.runtime import resources, training
+from dashboard.runtime.examples import Example, examples
+
+if TYPE_CHECKING:
+    from dashboard.engine import LoadedModel
+    from dashboard.runtime.jobs import Job
+
+
+def sidebar() -> Callable[[], None]:
+    """Draws the sidebar without waiting for anything; what it returns fills in the model's facts, after the page."""
+    view = state.current()
+    with st.sidebar:
+        titles = model_titles(view.model)
+        st.selectbox(
+            "Model",
+            list(titles),
+            format_func=lambda name: titles.get(name, name),
+            accept_new_options=True,
+            help="Choose one, or type a Hub id (org/name) or the path of a folder with safetensors weights.",
+            **state.bind(
+                "model",
+                read=meant,
+                layer=None,
+                head=None,
+                target=None,
+                against=None,
+                pin=None,
+                zoom=None,
+                step=None,
+                at=None,
+                other=None,
+            ),
+        )
+        if (busy := training.running()) is not None:
+            st.page_link(
+                "pages/finetune.py",
+                label=f"Fine-tuning: {plain(busy.title)}",
+                icon=":material/model_training:",
+                query_params={"model": view.model, "training": busy.id},
+            )
+        description, card = about(view.model)
+        if description:
+            st.caption(plain(description))
+        _about(card)
+        place = st.empty()
+        place.caption("Loading …")
+    return lambda: _after(view, place)
+
+
+def _about(card: str | None) -> None:
+    """The model's card: markup, in which `cards.readable` escaped what strangers named.
+
+    Its headings are those of a page, too large here.
+    """
+    if card is not None:
+        with st.popover("About this model", icon=":material/description:", width="stretch"):
+            st.markdown(re.sub("^#", "###", card, flags=re.MULTILINE))
+
+
+def _after(view: state.View, place: DeltaGenerator) -> None:
+    job = runtime.model_job(view.model, view.device, view.dtype)
+    with place.container():
+        if job.result is not None:
+            _facts(job.result)
+        else:
+            st.caption("Not loaded." if job.done else "Loading …")
+        if job.done:
+            load_as(view)
+    with st.sidebar:
+        _examples(examples(view.model, job.result))
+        _example_images(runtime.images.examples(view.model) if reads_images(job.result) else ())
+        if not links.fits_link(view):
+            st.caption("This text is too long for a link: the address shows it only in this window.")
+
+
+def until_loaded(view: state.View) -> None:
+    """Draws the page again once the model is there: for pages that do not wait for it themselves."""
+    job = runtime.model_job(view.model, view.device, view.dtype)
+    if not job.done:
+        _until_done(job)
+
+
+@st.fragment(run_every=1.0)
+def _until_done(job: "Job[LoadedModel]") -> None:
+    if job.done:
+        st.rerun()
+
+
+def _facts(model: "LoadedModel") -> None:
+    facts, proof, longest = model.facts, model.verification, resources.longest_text(model)
+    kv = f" ({facts.n_kv_heads} kv)" if facts.n_kv_heads != facts.n_heads else ""
+    layers = model.verification.layout.n_layers
+    beside = f" and {layers['decoder']} decoder layers" if "decoder" in layers else ""
+    gaps = max(0, sum(layers.values()) - len(model.verification.layout.calls)) if model.captures else 0
+    size = facts.n_parameters
+    st.caption(
+        f"{plain(facts.architecture)} · {f'{size / 1e6:,.0f} M' if size >= 1e6 else f'{size:,}'} parameters  \n"
+        f"{facts.n_layers} {'encoder ' if beside else ''}layers × {facts.n_heads} heads{kv}{beside}"
+        f"{f', {gaps} layers without softmax attention' if gaps else ''}  \n"
+        f"{facts.dtype} · {facts.device} · {bytes_text(runtime.memory_in_use(model))} in use"
+        + (_longest(longest) if model.task.reads == "text" else ""),
+        help=_limits(longest) if model.task.reads == "text" else None,
+    )
+    if proof.method == "capture":
+        st.badge(f"equals eager to {proof.max_difference:.0e}", icon=":material/check:", color="green")
+        about = (
+            f"Rebuilt from queries and keys; compared with the model's own attention on {proof.n_tokens} tokens, all "
+            "layers and heads."
+        )
+        if facts.dtype != "float32":
+            about += " In 16 bits the model's own attention is rounded before the softmax: most of the difference."
+    else:
+        st.badge("read from eager attention", icon=":material/check:", color="orange")
+        about = "Its queries and keys cannot be captured: the model's own weights are read, up to a token limit."
+    st.caption(about)
+
+
+def _longest(longest: resources.Longest) -> str:
+    return "  \n" + (f"texts of up to {longest.tokens:,} tokens" if longest.tokens else "no memory left for a text")
+
+
+def _limits(longest: resources.Longest) -> str:
+    model = "the model has no limit" if longest.by_model is None else f"the model reads {longest.by_model:,}"
+    return f"The free memory does for texts of {longest.by_memory:,} tokens; {model}."
+
+
+def _example_images(names: Sequence[str]) -> None:
+    if not names:
+        return
+    with st.expander("Examples", expanded=True, icon=":material/lightbulb:"):
+        for name in names:
+            st.button(
+                name.replace("-", " "),
+                key=f"example_{name}",
+                type="tertiary",
+                on_click=state.new_image,
+                args=(name,),
+            )
+
+
+def _examples(shown: Sequence[Example]) -> None:
+    if not shown:
+        return
+    with st.expander("Examples", expanded=True, icon=":material/lightbulb:"):
+        for example in shown:
+            text = example.text if example.pair is None else f"{example.text} / {example.pair}"
+            st.button(
+                plain(text if len(text) <= 60 else text[:59] + "…"),
+                key=f"example_{text}",
+                type="tertiary",
+                help=plain(example.note) or None,
+                on_click=state.new_text,
+                args=(example.text, example.pair),
+            )
+            if example.note:
+                st.caption(plain(example.note))

@@ -1,0 +1,235 @@
+"""The command line, as a user types it."""
+
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import TEXT, make_folder
+
+from dashboard.engine import LoadedModel, load_model, trace
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "dashboard", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=300,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def expected(smollm2: LoadedModel) -> np.ndarray:
+    return trace(smollm2, "The capital of France is").attention(3, 2)
+
+
+EXPORT = ("export", "--model", "smollm2", "--text", "The capital of France is", "--layer", "3", "--head", "2")
+TOKENS = ["The", " capital", " of", " France", " is"]
+
+
+def test_export_csv(expected: np.ndarray) -> None:
+    done = run(*EXPORT, "--format", "csv")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(io.BytesIO(done.stdout), index_col="query")
+    assert list(table.columns) == [f"{i} {text}" for i, text in enumerate(TOKENS)]
+    np.testing.assert_allclose(table.to_numpy(), expected, atol=1e-6)
+
+
+def test_export_json(expected: np.ndarray) -> None:
+    found = json.loads(run(*EXPORT, "--format", "json").stdout)
+    assert (found["tokens"], found["layer"], found["head"]) == (TOKENS, 3, 2)
+    np.testing.assert_allclose(found["attention"], expected, atol=1e-6)
+
+
+def test_export_npz_to_a_file(expected: np.ndarray, tmp_path: Path) -> None:
+    done = run(*EXPORT, "--format", "npz", "--out", str(tmp_path / "x.npz"))
+    assert (done.returncode, done.stdout) == (0, b"")
+    with np.load(tmp_path / "x.npz") as found:
+        assert found["tokens"].tolist() == TOKENS
+        np.testing.assert_allclose(found["attention"], expected, atol=1e-6)
+
+
+def test_export_of_a_translator(tmp_path: Path) -> None:
+    """Each of its sites, with both sides' tokens; the bench says that it is not for it."""
+    folder = str(make_folder("bart", tmp_path / "bart"))
+    asked = (
+        "export",
+        "--model",
+        folder,
+        "--text",
+        TEXT,
+        "--layer",
+        "1",
+        "--head",
+        "0",
+        "--target",
+        "John gave a drink",
+    )
+    expected = trace(load_model(folder, device="cpu", dtype="float32"), TEXT, target="John gave a drink")
+    done = run(*asked, "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(io.BytesIO(done.stdout), index_col="query")
+    assert list(table.index) == ["0 [CLS]", "1 John", "2 gave", "3 a", "4 drink", "5 [SEP]"]
+    assert list(table.columns) == [f"{i} {token.text}" for i, token in enumerate(expected.tokens)]
+    np.testing.assert_allclose(table.to_numpy(), expected.attention(1, 0, site="cross"), atol=1e-6)
+    done = run(*asked, "--device", "cpu", "--site", "decoder", "--format", "json")
+    found = json.loads(done.stdout)
+    assert found["site"] == "decoder"
+    assert found["tokens"] == found["query_tokens"] == ["[SEP]", "[CLS]", "John", "gave", "a", "drink"]
+    np.testing.assert_allclose(found["attention"], expected.attention(1, 0, site="decoder"), atol=1e-6)
+    done = run(*asked, "--site", "self")
+    assert done.returncode == 1
+    assert b"Choose one of: cross, decoder, encoder" in done.stderr
+    done = run("bench", "--model", folder, "--tokens", "16")
+    assert done.returncode == 1
+    assert b"does not read one text" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_errors_go_to_stderr_with_cause_and_remedy() -> None:
+    done = run("export", "--text", "Hi", "--layer", "99", "--head", "0")
+    assert done.returncode == 1
+    assert done.stdout == b""
+    assert b"There is no layer 99." in done.stderr
+    assert b"numbered 0 to 29" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_file_that_cannot_be_written_is_a_message(tmp_path: Path) -> None:
+    done = run(*EXPORT, "--out", str(tmp_path / "nowhere" / "x.csv"))
+    assert done.returncode == 1
+    assert b"cannot be written" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_models_tells_what_is_here_and_what_is_not(tmp_path: Path) -> None:
+    here = run("models").stdout.decode()
+    assert "smollm2 (default)" in here
+    assert "MB on this machine" in here
+    there = run("models", ATTENTION_DASHBOARD_CACHE=str(tmp_path)).stdout.decode()
+    assert there.count("not here yet") == 3  # two from packages, and an adapter of one of them
+
+
+def test_bench_compares_in_one_run(tmp_path: Path) -> None:
+    done = run("bench", "--tokens", "48,96", "--json", str(tmp_path / "b.json"))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "b.json").read_text())
+    assert [row["tokens"] for row in rows] == [48, 96]
+    for row in rows:
+        assert row["largest difference"] < 1e-5
+        assert row["times faster"] == pytest.approx(row["eager seconds"] / row["trace seconds"])
+    assert rows[1]["kept MB"] == pytest.approx(2 * rows[0]["kept MB"], rel=0.01)
+
+
+def test_bench_refuses_nonsense() -> None:
+    done = run("bench", "--tokens", "many")
+    assert done.returncode == 2
+    assert b"not a list of lengths" in done.stderr
+
+
+def test_the_command_line_needs_no_streamlit() -> None:
+    modules = "dashboard.commands.export, dashboard.commands.bench, dashboard.__main__"
+    code = f"import sys, {modules}; assert 'streamlit' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+
+
+def test_pages_and_runtime_do_not_import_torch() -> None:
+    modules = "dashboard.runtime, dashboard.state, dashboard.panels.heads.heads, dashboard.panels.prediction.prediction"
+    code = f"import sys, dashboard.panels.sidebar.sidebar, {modules}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+
+
+def test_a_first_start_on_a_new_machine_asks_nothing(tmp_path: Path) -> None:
+    """With a browser to open, an empty home and nobody at the keyboard, as `make run` on a fresh machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (tmp_path / "log").open("wb") as log:
+        app = subprocess.Popen(
+            [sys.executable, "-m", "dashboard", "--port", str(port)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "HOME": str(tmp_path), "BROWSER": "true"},
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while app.poll() is None and time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5) as answer:
+                    assert answer.status == 200
+                return
+            except OSError:
+                time.sleep(0.2)
+        pytest.fail((tmp_path / "log").read_text())
+    finally:
+        app.terminate()
+        app.wait(30)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "says"),
+    [
+        (["--folder", "no-such-folder"], {}, "There is no folder no-such-folder"),
+        (["--models", "0"], {}, "--models"),
+        ([], {"ATTENTION_DASHBOARD_MODELS": "many"}, "not a number of models"),
+        ([], {"ATTENTION_DASHBOARD_DOWNLOADS": "perhaps"}, "Set it to on or off"),
+        (["--memory", "plenty"], {}, "not an amount of memory"),
+    ],
+)
+def test_settings_that_cannot_be_understood_end_the_start(
+    arguments: list[str], environment: dict[str, str], says: str
+) -> None:
+    done = run("serve", *arguments, **environment)
+    assert done.returncode != 0
+    assert says in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+
+
+def test_what_serve_is_told_reaches_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from streamlit.web import cli
+    from typer.testing import CliRunner
+
+    from dashboard.__main__ import app
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    for name in ("FOLDERS", "DOWNLOADS", "FINETUNING", "MODELS", "DEVICE", "MEMORY"):
+        monkeypatch.setenv(f"ATTENTION_DASHBOARD_{name}", "")
+    monkeypatch.setattr(sys, "argv", [])
+    monkeypatch.setattr(cli, "main", lambda: None)
+    both = [str(tmp_path / name) for name in "ab"]
+    arguments = ["--folder", both[0], "--folder", both[1], "--no-downloads", "--models", "3", "--device", "auto"]
+    arguments += ["--memory", "16GB", "--no-finetuning"]
+    for command in (["serve"], []):
+        found = CliRunner().invoke(app, [*command, *arguments])
+        assert found.exit_code == 0, found.output
+        expected = {"DOWNLOADS": "off", "FINETUNING": "off", "MODELS": "3", "DEVICE": "auto", "MEMORY": "16GB"}
+        assert {name: os.environ[f"ATTENTION_DASHBOARD_{name}"] for name in expected} == expected
+        assert os.environ["ATTENTION_DASHBOARD_FOLDERS"].split(os.pathsep)[-2:] == both
+        os.environ["ATTENTION_DASHBOARD_FOLDERS"] = ""
+
+
+@pytest.mark.parametrize("command", ["serve", "export", "models", "bench", "faithfulness", "finetune", "train"])
+def test_help_is_there(command: str) -> None:
+    from typer.testing import CliRunner
+
+    from dashboard.__main__ import app
+
+    found = CliRunner().invoke(app, [command, "--help"])
+    assert found.exit_code == 0
+    assert "Usage" in found.output

@@ -1,0 +1,66 @@
+"""Agreement of methods against ranks counted by hand."""
+
+import numpy as np
+import pytest
+from oracles import faithfulness as oracle
+from scipy import stats
+
+from dashboard.engine import agreement
+from dashboard.engine.attribution import Attribution
+from dashboard.engine.errors import InvalidInput
+from dashboard.engine.inputs.tokens import Token
+from dashboard.engine.tasks import Choice
+
+TARGET = Choice(0, Token("x", 0, 0, 0, 0, False), None, 0.0)
+
+
+def scored(method: str, *scores: float) -> Attribution:
+    return Attribution(method, TARGET, None, {}, np.array(scores, np.float32), "logit", (), (), 0.0, 1.0, True)
+
+
+def test_ranks_by_hand() -> None:
+    players = np.array([1, 2, 3, 4, 5])
+    one = scored("a", 99, 5, 4, 3, 2, 1, 99)
+    other = scored("b", 99, 1, 4, 3, 2, 5, 99)  # the ends change places
+    third = scored("c", 99, np.nan, 7, 7, -1, 0, 99)
+    found = agreement([one, other, third], players)
+    assert found.top == 1
+    assert found.methods == ("a", "b", "c")
+    np.testing.assert_allclose(found.ranks[0, 1:6], [1, 0.75, 0.5, 0.25, 0])
+    np.testing.assert_allclose(found.ranks[2, 1:6], [0, 0.875, 0.875, 0.25, 0.5])  # NaN last, ties share
+    assert np.isnan(found.ranks[:, [0, 6]]).all()
+    assert found.spearman[0, 1] == pytest.approx(1 - 6 * 32 / (5 * 24))  # Σd² = 16 + 16
+    np.testing.assert_allclose(np.diag(found.spearman), 1)
+    np.testing.assert_allclose(found.spearman, found.spearman.T)
+    assert found.overlap[0].tolist() == [1, 0, 0]  # tops: token 1, 5, and 2 (the first of two equal ones)
+    assert found.spread[2] == pytest.approx(np.std([0.75, 0.75, 0.875]))
+    assert np.isnan(found.spread[0])
+    assert set(found.most_disputed(2)) == {1, 5}
+    assert agreement([one, other], players, top=3).overlap[0, 1] == pytest.approx(2 / 3)
+
+
+def test_spearman_is_that_of_counted_ranks() -> None:
+    chooser = np.random.default_rng(0)
+    scores = chooser.integers(0, 6, size=(3, 12)).astype(float)  # with ties
+    found = agreement([scored(str(i), *row) for i, row in enumerate(scores)], np.arange(12))
+    for i in range(3):
+        for j in range(3):
+            assert found.spearman[i, j] == pytest.approx(oracle.spearman(scores[i], scores[j]))
+            assert found.spearman[i, j] == pytest.approx(stats.spearmanr(scores[i], scores[j]).statistic)
+
+
+def test_equal_scores_have_no_order() -> None:
+    found = agreement([scored("a", 1, 1, 1), scored("b", 1, 2, 3)], np.arange(3))
+    assert np.isnan(found.spearman[0, 1])
+
+
+def test_what_cannot_be_compared_is_said() -> None:
+    one, other = scored("a", 1, 2, 3), scored("b", 3, 2, 1)
+    with pytest.raises(InvalidInput, match="nobody to agree with"):
+        agreement([one], np.arange(3))
+    with pytest.raises(InvalidInput, match="longer text"):
+        agreement([one, other], np.arange(1))
+    with pytest.raises(InvalidInput, match="different texts"):
+        agreement([one, scored("c", 1, 2)], np.arange(2))
+    with pytest.raises(InvalidInput, match="no top 4 of 3"):
+        agreement([one, other], np.arange(3), top=4)
