@@ -10,7 +10,7 @@ from dashboard.commands.options import DeviceOption, DtypeOption, ModelOption, s
 from dashboard.engine.models.catalog import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from dashboard.engine.faithfulness import Study
+    from dashboard.engine.faithfulness.studies import Study
 
 ALL = "all"
 
@@ -36,7 +36,8 @@ def faithfulness(
     """Measure which attributions many texts confirm, beside random orders."""
     from dashboard.commands.export import write_file
     from dashboard.engine import METHODS, load_model
-    from dashboard.engine.faithfulness import check_format, check_methods, check_removal, evaluate
+    from dashboard.engine.faithfulness.evaluation import check_methods, check_removal, evaluate
+    from dashboard.engine.faithfulness.studies import check_format
     from dashboard.engine.inputs.datasets import read_texts
 
     # Everything that can be wrong is checked before the model is loaded.
@@ -57,7 +58,8 @@ def faithfulness(
 
 def shown(study: "Study") -> str:
     """The study for people: means with 95% intervals, * where better than random orders without overlap."""
-    from dashboard.engine.faithfulness import METRICS, RANDOM
+    from dashboard.engine.faithfulness.metrics import METRICS
+    from dashboard.engine.faithfulness.studies import RANDOM
 
     table = study.table()
     lines = {

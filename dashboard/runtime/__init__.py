@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dashboard.engine import Generation, HeatMap, LoadedModel, Similarity, Token, Trace
     from dashboard.engine.attention.heat_maps import Pooling
     from dashboard.engine.head_analysis.query_key import QueryKey
-    from dashboard.engine.head_scores import HeadScore
+    from dashboard.engine.head_scores.score import HeadScore
 
 
 Text = str | tuple[str, str] | tuple[Message, ...]

@@ -12,7 +12,7 @@ from dashboard.runtime.shelves import finished, known_job, result_job
 
 if TYPE_CHECKING:
     from dashboard.engine import Attribution, Choice, Token, Trace
-    from dashboard.engine.attribution import Method
+    from dashboard.engine.attribution.method import Method
     from dashboard.links import Unit
 
 _MOST_CLASSES, _MOST_FOUND = 2_000, 5
@@ -63,7 +63,7 @@ def usable(trace: "Trace") -> list[str]:
 
 def quick_method(trace: "Trace") -> str:
     """The method to start with on a long input."""
-    from dashboard.engine.attribution import quick_method
+    from dashboard.engine.attribution.attribute import quick_method
 
     return quick_method(trace)
 
@@ -76,7 +76,7 @@ def _speeds() -> dict[tuple[int, str], float]:
 
 def estimate(trace: "Trace", asked: Asked) -> Estimate:
     """What an attribution will take, from the last measurement: of its method, or else of the trace's own pass."""
-    from dashboard.engine.attribution import chosen_options
+    from dashboard.engine.attribution.attribute import chosen_options
 
     cost = methods()[asked.method].cost(trace, chosen_options(trace, asked.method, dict(asked.options)))
     speed = _speeds().get((trace.model.serial, asked.method))
@@ -87,7 +87,7 @@ def estimate(trace: "Trace", asked: Asked) -> Estimate:
 
 def estimate_runs(trace: "Trace", passes: float) -> Estimate:
     """What that many forward passes on texts as long as this one will take."""
-    from dashboard.engine.attribution import forward_passes
+    from dashboard.engine.attribution.method import forward_passes
 
     return _estimate_runs(trace, passes, forward_passes(trace, passes).bytes)
 

@@ -12,7 +12,10 @@ from dashboard.runtime.shelves import finished, result_job
 if TYPE_CHECKING:
     from dashboard.engine import Agreement, Attribution, Flip, Leaderboard, LoadedModel, Row, Study, Trace
     from dashboard.engine.attribution.perturbation import RemovalFacts
-    from dashboard.engine.faithfulness import Edit, Infidelity, LargestSensitivity, Metric, Reaction
+    from dashboard.engine.faithfulness.captum_metrics import Infidelity, LargestSensitivity
+    from dashboard.engine.faithfulness.metrics import Metric
+    from dashboard.engine.faithfulness.reactions import Reaction
+    from dashboard.engine.faithfulness.text_edits import Edit
 
 MethodOptions = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 """Methods by name, each with what was chosen for its options."""
@@ -33,14 +36,14 @@ def removals() -> "Mapping[str, RemovalFacts]":
 
 def metrics() -> "Mapping[str, Metric]":
     """The numbers of the leaderboard."""
-    from dashboard.engine.faithfulness import METRICS
+    from dashboard.engine.faithfulness.metrics import METRICS
 
     return METRICS
 
 
 def fewest_texts() -> int:
     """How many texts a verdict needs."""
-    from dashboard.engine.faithfulness import FEWEST_TEXTS
+    from dashboard.engine.faithfulness.studies import FEWEST_TEXTS
 
     return FEWEST_TEXTS
 
@@ -51,7 +54,7 @@ def leaderboard_runs(trace: "Trace", n_methods: int) -> int:
     Raises:
         InvalidInput: Too few tokens can be removed.
     """
-    from dashboard.engine.faithfulness import leaderboard_passes
+    from dashboard.engine.faithfulness.leaderboards import leaderboard_passes
 
     return leaderboard_passes(trace, n_methods)
 
@@ -64,7 +67,7 @@ def leaderboard_job(trace: "Trace", found: "tuple[Attribution, ...]", removal: s
     """Tests attributions of a trace by taking tokens away."""
 
     def work(report: Progress) -> "Leaderboard":
-        from dashboard.engine.faithfulness import leaderboard
+        from dashboard.engine.faithfulness.leaderboards import leaderboard
 
         return leaderboard(trace, found, removal=removal, progress=report)
 
@@ -83,8 +86,9 @@ def agreement(trace: "Trace", found: "tuple[Attribution, ...]") -> "Agreement":
     Raises:
         InvalidInput: Too few attributions or tokens.
     """
-    from dashboard.engine.attribution import ask
-    from dashboard.engine.faithfulness import agreement, players_of
+    from dashboard.engine.attribution.attribute import ask
+    from dashboard.engine.faithfulness.agreements import agreement
+    from dashboard.engine.faithfulness.curves import players_of
 
     return agreement(found, players_of(ask(trace)))
 
@@ -95,7 +99,7 @@ def edits_of(text: str, own_words: str) -> "tuple[Edit, ...]":
     Raises:
         InvalidInput: The paraphrase is the text itself.
     """
-    from dashboard.engine.faithfulness import edits, paraphrase
+    from dashboard.engine.faithfulness.text_edits import edits, paraphrase
 
     return (*edits(text), *([paraphrase(text, own_words)] if own_words else []))
 
@@ -104,7 +108,7 @@ def sensitivity_job(trace: "Trace", found: "Attribution", made: "tuple[Edit, ...
     """What each edit does to the prediction and to the attribution."""
 
     def work(report: Progress) -> "tuple[Reaction, ...]":
-        from dashboard.engine.faithfulness import sensitivity
+        from dashboard.engine.faithfulness.reactions import sensitivity
 
         return sensitivity(trace, found, made, report)
 
@@ -122,7 +126,7 @@ class Numbers:
 
 def numbers_cost(trace: "Trace", found: "Attribution") -> float:
     """Forward passes' worth of `numbers_job`."""
-    from dashboard.engine.faithfulness import infidelity_cost, sensitivity_max_cost
+    from dashboard.engine.faithfulness.captum_metrics import infidelity_cost, sensitivity_max_cost
 
     moved = sensitivity_max_cost(trace, found.method, found.options)
     return infidelity_cost(trace).passes + moved.passes
@@ -132,8 +136,8 @@ def numbers_job(trace: "Trace", found: "Attribution") -> "Job[Numbers]":
     """Infidelity and the largest sensitivity of one attribution."""
 
     def work(report: Progress) -> Numbers:
-        from dashboard.engine.attribution import ask
-        from dashboard.engine.faithfulness import infidelity, sensitivity_max
+        from dashboard.engine.attribution.attribute import ask
+        from dashboard.engine.faithfulness.captum_metrics import infidelity, sensitivity_max
 
         question = ask(trace, found.target.id, None if found.against is None else found.against.id)
         unfaithful = infidelity(question, found, progress=report)
@@ -149,7 +153,7 @@ def flip_job(trace: "Trace", towards: int | None, max_steps: int) -> "Job[Flip]"
     """Looks for substitutions that change the model's choice."""
 
     def work(report: Progress) -> "Flip":
-        from dashboard.engine.faithfulness import flip
+        from dashboard.engine.faithfulness.flips import flip
 
         return flip(trace, towards=towards, max_steps=max_steps, progress=report)
 
@@ -181,7 +185,7 @@ def study_job(
     """
 
     def work(report: Progress) -> "Study":
-        from dashboard.engine.faithfulness import evaluate
+        from dashboard.engine.faithfulness.evaluation import evaluate
 
         options = {name: dict(chosen) for name, chosen in methods}
         return evaluate(model, rows, options, removal=removal, options=options, progress=report)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from dashboard.engine.attribution.question import Question
 from dashboard.engine.progress import Progress
+from dashboard.engine.registry import Registry
 from dashboard.engine.tracing.trace import Trace
 
 Family = Literal["causal", "gradient", "attention"]
@@ -172,3 +173,6 @@ def there_and_back(trace: Trace, passes: int | float = 3) -> Cost:
     config = trace.model.config
     kept = 14 * config.hidden_size * sum(site.n_layers * len(site.query_tokens) for site in trace.sites)
     return Cost(float(passes), int(kept * trace.model.network.dtype.itemsize))
+
+
+METHODS: Registry[Method] = Registry("dashboard.engine.attribution.methods", "attribution method")

@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dashboard.engine.attribution import METHODS, Attribution, Cost, Options, ask, chosen_options, forward_passes
+from dashboard.engine.attribution.attribute import Attribution, ask, chosen_options
+from dashboard.engine.attribution.method import METHODS, Cost, Options, forward_passes
 from dashboard.engine.attribution.perturbation import values_of_subsets
 from dashboard.engine.attribution.question import Question
 from dashboard.engine.errors import InvalidInput

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from dashboard.engine.attribution import METHODS, Attribution, Options, attribute
+from dashboard.engine.attribution.attribute import Attribution, attribute
+from dashboard.engine.attribution.method import METHODS, Options
 from dashboard.engine.attribution.perturbation import REMOVALS
 from dashboard.engine.errors import EngineError, InvalidInput, Unsupported
 from dashboard.engine.faithfulness.intervals import Interval, bootstrap

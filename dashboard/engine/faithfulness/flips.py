@@ -10,14 +10,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dashboard.engine.attribution import ask
+from dashboard.engine.attribution.attribute import ask
 from dashboard.engine.attribution.question import Question
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.faithfulness.candidates import candidates_at
 from dashboard.engine.faithfulness.vocabulary import encodes_to, letters_of
 from dashboard.engine.inputs.tokens import Token, read_token
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.tasks import Choice
+from dashboard.engine.tasks.task import Choice
 from dashboard.engine.tracing.forward import forward
 from dashboard.engine.tracing.run import trace
 from dashboard.engine.tracing.trace import Trace

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from dashboard.engine.attribution import ask
+from dashboard.engine.attribution.attribute import ask
 from dashboard.engine.attribution.question import ContextGradient
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.tracing.trace import Trace

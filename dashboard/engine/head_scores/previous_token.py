@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dashboard.engine.head_scores import HEAD_SCORES, HeadScore, Rows
+from dashboard.engine.head_scores.score import HEAD_SCORES, HeadScore, Rows
 
 
 def of_rows(rows: Rows) -> Float[Tensor, "head row"]:

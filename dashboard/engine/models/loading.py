@@ -29,7 +29,8 @@ from dashboard.engine.models.summary import Facts, facts_of
 from dashboard.engine.models.vision import Vision, find_vision, image_probe, read_processor
 from dashboard.engine.models.weights import read_config, read_weights, tokenizer_folder
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.tasks import Task, task_for
+from dashboard.engine.tasks.task import Task
+from dashboard.engine.tasks.task_for import task_for
 
 # transformers changes global state while it builds a model, so two loads at once leave parts of it changed.
 ONE_AT_A_TIME = threading.Lock()

@@ -6,7 +6,7 @@ from typing import Any
 from dashboard.engine.attention.verification import Verification
 from dashboard.engine.hardware.devices import free_memory
 from dashboard.engine.hardware.placement import Placement
-from dashboard.engine.tasks import Task
+from dashboard.engine.tasks.task import Task
 
 _WEIGHT_BYTES = 4
 _EAGER_BUDGET = 2 * 1024**3

@@ -11,7 +11,7 @@ from dashboard.engine.errors import BrokenModel, Unsupported, first_line
 from dashboard.engine.hardware.devices import is_out_of_memory
 from dashboard.engine.hardware.placement import Placement
 from dashboard.engine.models import adapters
-from dashboard.engine.tasks import Task
+from dashboard.engine.tasks.task import Task
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json")
 

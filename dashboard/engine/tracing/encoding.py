@@ -17,7 +17,7 @@ from dashboard.engine.inputs.offsets import read_text
 from dashboard.engine.inputs.targets import Target
 from dashboard.engine.inputs.tokens import Token, read_tokens, spell
 from dashboard.engine.models.loading import LoadedModel
-from dashboard.engine.tasks import Input
+from dashboard.engine.tasks.task import Input
 
 Words = str | tuple[str, str] | tuple[Message, ...]
 """One text, the two of a pair, or the messages of a chat."""

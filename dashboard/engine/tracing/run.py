@@ -11,7 +11,7 @@ from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.inputs.targets import own_target, typed_target
 from dashboard.engine.models.loading import LoadedModel
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.tasks import predict
+from dashboard.engine.tasks.task_for import predict
 from dashboard.engine.tracing.encoding import Encoded, Words, encode, with_target
 from dashboard.engine.tracing.forward import run_layers
 from dashboard.engine.tracing.generation import write

@@ -12,12 +12,12 @@ from dashboard.engine.attention.heat_maps import HeadReduction, HeatMap, Hidden,
 from dashboard.engine.attention.layers import Layer
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.hardware.devices import memory_messages
-from dashboard.engine.head_scores import HEAD_SCORES, compute_head_scores
+from dashboard.engine.head_scores.score import HEAD_SCORES, compute_head_scores
 from dashboard.engine.inputs.images import Picture
 from dashboard.engine.inputs.tokens import Token
 from dashboard.engine.models.loading import LoadedModel
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.tasks import Choice, Input, Prediction, Readout, make_choice
+from dashboard.engine.tasks.task import Choice, Input, Prediction, Readout, make_choice
 from dashboard.engine.tracing.encoding import Encoded
 from dashboard.engine.tracing.preflight import check_view
 from dashboard.engine.tracing.sites import Site, reading_head

@@ -13,7 +13,7 @@ from dashboard.runtime.attributions import Asked, Estimate
 
 if TYPE_CHECKING:
     from dashboard.engine import Attribution, Choice, Trace
-    from dashboard.engine.attribution import Method
+    from dashboard.engine.attribution.method import Method
 
 # Longer texts make one run a token expensive, so another method is the default there.
 LEAVE_ONE_OUT_TOKENS = 128
@@ -95,7 +95,7 @@ def price(cost: Estimate) -> str:
 
 def about_method(trace: "Trace", view: state.View, method: "Method") -> None:
     """What a method is, within a popover."""
-    from dashboard.engine.attribution import KINDS
+    from dashboard.engine.attribution.method import KINDS
 
     st.markdown(f"**{method.title}** {badge(method)}  \n{method.meaning}")
     st.latex(method.formula)

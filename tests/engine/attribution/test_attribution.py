@@ -12,7 +12,7 @@ from oracles import eager
 from tiny import TEXT, make_folder
 
 from dashboard.engine import METHODS, Cancelled, LoadedModel, attribute, load_model, trace
-from dashboard.engine.attribution import KINDS
+from dashboard.engine.attribution.method import KINDS
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.models import store
 

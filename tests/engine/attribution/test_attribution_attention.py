@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from dashboard.commands import bench
 from dashboard.engine import METHODS, Cancelled, LoadedModel, Trace, attribute, load_model, trace
 from dashboard.engine.attention.layers import RebuiltLayer
-from dashboard.engine.attribution import ask, chosen_options
+from dashboard.engine.attribution.attribute import ask, chosen_options
 from dashboard.engine.attribution.methods import value_zeroing
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.internals.residual_stream import SplitAttention

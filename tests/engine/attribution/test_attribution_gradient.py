@@ -11,7 +11,8 @@ from oracles import eager
 from tiny import TEXT, make_folder
 
 from dashboard.engine import Cancelled, attribute, load_model, trace
-from dashboard.engine.attribution import METHODS, ask, chosen_options
+from dashboard.engine.attribution.attribute import ask, chosen_options
+from dashboard.engine.attribution.method import METHODS
 from dashboard.engine.attribution.methods import integrated_gradients
 from dashboard.engine.errors import InvalidInput, OutOfMemory
 from dashboard.engine.hardware import devices

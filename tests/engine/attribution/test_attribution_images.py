@@ -27,7 +27,7 @@ from dashboard.engine import (
     sensitivity_max,
     trace,
 )
-from dashboard.engine.attribution import ask
+from dashboard.engine.attribution.attribute import ask
 from dashboard.engine.attribution.methods.integrated_gradients import baselines
 from dashboard.engine.attribution.perturbation import values_of_subsets
 from dashboard.engine.errors import EngineError, InvalidInput, Unsupported

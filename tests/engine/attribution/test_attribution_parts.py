@@ -44,7 +44,7 @@ def reading(found: Trace) -> np.ndarray:
         return np.eye(len(found.tokens))[found.prediction.position]
     if found.prediction.kind == "sequence class":
         return np.eye(len(found.tokens))[0]
-    from dashboard.engine.attribution import ask
+    from dashboard.engine.attribution.attribute import ask
     from dashboard.engine.progress import silent
 
     return ask(found).reading(silent)  # has a test of its own

@@ -14,7 +14,7 @@ from tiny_writers import SEQ2SEQ_ARCHITECTURES
 from torch.nn import functional
 
 from dashboard.engine import METHODS, Trace, attribute, load_model, trace
-from dashboard.engine.attribution import ask, has_place, quick_method
+from dashboard.engine.attribution.attribute import ask, has_place, quick_method
 from dashboard.engine.attribution.perturbation import REMOVALS, values_of_subsets
 from dashboard.engine.errors import Unsupported
 

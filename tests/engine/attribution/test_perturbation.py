@@ -9,7 +9,8 @@ from oracles import eager
 from tiny import TEXT, make_folder
 
 from dashboard.engine import LoadedModel, load_model, trace
-from dashboard.engine.attribution import ask, perturbation, prefix_cache
+from dashboard.engine.attribution import perturbation, prefix_cache
+from dashboard.engine.attribution.attribute import ask
 from dashboard.engine.attribution.perturbation import REMOVALS, values_of_subsets
 from dashboard.engine.errors import InvalidInput
 

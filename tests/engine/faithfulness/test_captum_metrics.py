@@ -8,11 +8,12 @@ import torch
 from tiny import TEXT, make_folder
 
 from dashboard.engine import Cancelled, LoadedModel, attribute, infidelity, load_model, sensitivity_max, trace
-from dashboard.engine.attribution import METHODS, ask
+from dashboard.engine.attribution.attribute import ask
+from dashboard.engine.attribution.method import METHODS
 from dashboard.engine.attribution.perturbation import values_of_subsets
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.faithfulness import captum_metrics as captum_numbers
-from dashboard.engine.faithfulness import infidelity_cost, sensitivity_max_cost
+from dashboard.engine.faithfulness.captum_metrics import infidelity_cost, sensitivity_max_cost
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from dashboard.engine import (
     sensitivity_max,
     trace,
 )
-from dashboard.engine.attribution import ask
+from dashboard.engine.attribution.attribute import ask
 from dashboard.engine.inputs.datasets import Row
 
 TARGET = "John gave a drink to Mary"

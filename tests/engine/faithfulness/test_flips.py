@@ -9,7 +9,7 @@ from oracles import eager
 from tiny import TEXT, make_folder
 
 from dashboard.engine import Cancelled, LoadedModel, flip, load_model, trace
-from dashboard.engine.attribution import ask
+from dashboard.engine.attribution.attribute import ask
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.faithfulness import candidates, vocabulary
 from dashboard.engine.faithfulness.vocabulary import letters_of

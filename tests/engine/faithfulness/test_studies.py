@@ -22,10 +22,11 @@ from dashboard.engine import (
     read_texts,
     trace,
 )
-from dashboard.engine.attribution import Method
+from dashboard.engine.attribution.method import Method
 from dashboard.engine.errors import InvalidInput, Unsupported
-from dashboard.engine.faithfulness import RANDOM, evaluation, studies
+from dashboard.engine.faithfulness import evaluation, studies
 from dashboard.engine.faithfulness.intervals import Interval, bootstrap
+from dashboard.engine.faithfulness.studies import RANDOM
 
 ROWS = (
     Row("The capital of France is Paris and"),

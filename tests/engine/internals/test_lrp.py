@@ -112,7 +112,8 @@ def test_an_operation_without_a_rule_is_named() -> None:
 
 def test_embeddings_that_belong_to_no_token_are_explained_too(tmp_path: Path, device: str) -> None:
     """A moved question has embeddings instead of tokens; its relevance is that of the embeddings."""
-    from dashboard.engine.attribution import METHODS, ask, chosen_options
+    from dashboard.engine.attribution.attribute import ask, chosen_options
+    from dashboard.engine.attribution.method import METHODS
 
     _, found = opened("qwen3", tmp_path, device)
     question = ask(found)

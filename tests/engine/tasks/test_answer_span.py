@@ -12,11 +12,11 @@ from oracles import eager
 from tiny import QUESTION, TEXT, make_folder
 
 from dashboard.engine import METHODS, LoadedModel, Trace, attribute, leaderboard, load_model, trace
-from dashboard.engine.attribution import ask
+from dashboard.engine.attribution.attribute import ask
 from dashboard.engine.attribution.perturbation import values_of_subsets
 from dashboard.engine.errors import InvalidInput, Unsupported
-from dashboard.engine.tasks import TASKS
 from dashboard.engine.tasks.answer_span import LONGEST
+from dashboard.engine.tasks.task_for import TASKS
 
 PAIR = (QUESTION, TEXT)
 LONG = (QUESTION, f"{TEXT} {TEXT} {TEXT}")

@@ -12,7 +12,7 @@ from oracles import eager
 from tiny import TEXT, make_folder
 
 from dashboard.engine import LoadedModel, attribute, load_model, trace
-from dashboard.engine.attribution import ask
+from dashboard.engine.attribution.attribute import ask
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.inputs.tokens import Token
 

@@ -6,17 +6,8 @@ from typing import Any
 
 import torch
 
-from dashboard.engine.attribution import (
-    METHODS,
-    Check,
-    Cost,
-    Method,
-    Option,
-    Options,
-    Question,
-    Scored,
-    there_and_back,
-)
+from dashboard.engine.attribution.method import METHODS, Check, Cost, Method, Option, Options, Scored, there_and_back
+from dashboard.engine.attribution.question import Question
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.hardware.devices import stop_before_memory_ends
 from dashboard.engine.internals.lrp import relevance_rules

@@ -1,6 +1,7 @@
 """How sensitive the target's logit is to each token's embedding."""
 
-from dashboard.engine.attribution import METHODS, Method, Options, Question, Scored, there_and_back
+from dashboard.engine.attribution.method import METHODS, Method, Options, Scored, there_and_back
+from dashboard.engine.attribution.question import Question
 from dashboard.engine.progress import Progress
 
 

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dashboard.engine.attention.layers import Layer, RebuiltLayer
-from dashboard.engine.attribution import METHODS, Method, Options, Question, Scored, there_and_back
+from dashboard.engine.attribution.method import METHODS, Method, Options, Scored, there_and_back
 from dashboard.engine.attribution.propagation import (
     RowsOf,
     notes_on_the_way,
@@ -16,7 +16,7 @@ from dashboard.engine.attribution.propagation import (
     start,
     times,
 )
-from dashboard.engine.attribution.question import ContextGradient
+from dashboard.engine.attribution.question import ContextGradient, Question
 from dashboard.engine.progress import Progress, part_of
 
 

@@ -1,6 +1,7 @@
 """A first-order estimate of what each token's embedding contributes to the target's logit."""
 
-from dashboard.engine.attribution import METHODS, Method, Options, Question, Scored, there_and_back
+from dashboard.engine.attribution.method import METHODS, Method, Options, Scored, there_and_back
+from dashboard.engine.attribution.question import Question
 from dashboard.engine.progress import Progress
 
 

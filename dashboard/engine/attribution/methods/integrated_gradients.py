@@ -7,18 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dashboard.engine.attribution import (
-    METHODS,
-    Check,
-    Cost,
-    Method,
-    Option,
-    Options,
-    Question,
-    Scored,
-    there_and_back,
-)
-from dashboard.engine.attribution.question import check_takes_embeddings
+from dashboard.engine.attribution.method import METHODS, Check, Cost, Method, Option, Options, Scored, there_and_back
+from dashboard.engine.attribution.question import Question, check_takes_embeddings
 from dashboard.engine.hardware.devices import stop_before_memory_ends
 from dashboard.engine.models.vision import embedded
 from dashboard.engine.progress import Progress

@@ -2,7 +2,7 @@
 
 import torch
 
-from dashboard.engine.attribution import METHODS, Cost, Method, Options, Question, Scored
+from dashboard.engine.attribution.method import METHODS, Cost, Method, Options, Scored
 from dashboard.engine.attribution.propagation import (
     notes_on_the_way,
     present_layers,
@@ -11,6 +11,7 @@ from dashboard.engine.attribution.propagation import (
     start,
     times,
 )
+from dashboard.engine.attribution.question import Question
 from dashboard.engine.progress import Progress, part_of
 
 

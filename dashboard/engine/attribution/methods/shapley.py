@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dashboard.engine.attribution import METHODS, Check, Method, Option, Options, Question, Scored, forward_passes
+from dashboard.engine.attribution.method import METHODS, Check, Method, Option, Options, Scored, forward_passes
 from dashboard.engine.attribution.perturbation import notes_on_hiding, values_of_subsets
+from dashboard.engine.attribution.question import Question
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.progress import Progress
 

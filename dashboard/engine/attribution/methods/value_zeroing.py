@@ -11,8 +11,9 @@ from torch import Tensor
 
 from dashboard.engine.attention.capture import silencing, watching
 from dashboard.engine.attention.layers import RebuiltLayer, row_blocks
-from dashboard.engine.attribution import METHODS, Cost, Method, Options, Question, Scored, forward_passes
+from dashboard.engine.attribution.method import METHODS, Cost, Method, Options, Scored, forward_passes
 from dashboard.engine.attribution.propagation import notes_on_the_way, reading_passes, resting, start
+from dashboard.engine.attribution.question import Question
 from dashboard.engine.internals.module_calls import tensors
 from dashboard.engine.internals.residual_stream import rebuilt_layers
 from dashboard.engine.internals.wiring import Wiring, wiring
