@@ -21,6 +21,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
 
+from dashboard.engine.attention.captured_layer import CapturedLayer
 from dashboard.engine.attention.key_masking import with_hidden
 from dashboard.engine.attention.position_bias import PositionBias, from_matrix
 from dashboard.engine.attention.visibility import Visibility, from_additive_mask, unmasked
@@ -30,30 +31,6 @@ _NUMBER = "attention_dashboard_layer"
 
 # Tensors that the interface passes along and that do not touch the softmax.
 _HARMLESS = {"position_ids", "cache_position", "cache", "attention_mask_2d", "past_key_values"}
-
-
-@dataclass(frozen=True)
-class CapturedLayer:
-    """All that one layer's attention weights depend on; memory grows with tokens, not with their square.
-
-    Queries and keys are position-encoded; key and value heads are not repeated (grouped-query attention).
-    """
-
-    query: Float[Tensor, "head query dim"]
-    key: Float[Tensor, "kv_head key dim"]
-    value: Float[Tensor, "kv_head key value_dim"]
-    visibility: Visibility
-    scaling: float
-    softcap: float | None
-    sinks: Float[Tensor, "head"] | None
-    bias: PositionBias | None
-    last_output: Float[Tensor, "head value_dim"]
-    """The fused kernel's own output for the last query: what rebuilt weights must reproduce."""
-
-    @property
-    def nbytes(self) -> int:
-        bias = 0 if self.bias is None else self.bias.nbytes
-        return self.query.nbytes + self.key.nbytes + self.value.nbytes + bias
 
 
 @dataclass

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from dashboard.engine.attention.capture import CapturedLayer
+from dashboard.engine.attention.captured_layer import CapturedLayer
 from dashboard.engine.attention.visibility import Visibility
 
 OUTPUT_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}

@@ -9,6 +9,7 @@ from tiny import TEXT, make_folder
 
 from dashboard.engine import load_model, trace
 from dashboard.engine.attention import capture, layers
+from dashboard.engine.attention.captured_layer import CapturedLayer
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.tracing.run import trace as run_trace
 
@@ -96,4 +97,4 @@ def test_the_output_check_sees_a_one_percent_error_in_the_scale(smollm2: Any) ->
     assert isinstance(layer, layers.RebuiltLayer)
     assert layers.output_error(layer) < 1e-5
     fields = {**vars(layer.captured), "scaling": layer.captured.scaling * 1.01}
-    assert layers.output_error(layers.RebuiltLayer(capture.CapturedLayer(**fields))) > 1e-4
+    assert layers.output_error(layers.RebuiltLayer(CapturedLayer(**fields))) > 1e-4
