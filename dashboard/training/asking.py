@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from dashboard.engine.attention import module_hooks
+from dashboard.engine.attention.recording import ModuleHook, Recording, recording
 from dashboard.engine.internals.module_calls import tensors
 
 
@@ -19,16 +21,13 @@ def asked_in_every_layer(network: nn.Module, ask: Callable[[], None]) -> Iterato
     def on_the_way_back(gradient: Tensor) -> None:
         ask()
 
-    def after(module: nn.Module, args: tuple[Any, ...], result: Any) -> None:
+    def after(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         ask()
-        first = next(tensors(result), None)
+        first = next(tensors(output), None)
         if first is not None and first.requires_grad:
             first.register_hook(on_the_way_back)
 
+    module_hooks.install(network)
     layers = [layer for part in network.modules() if isinstance(part, nn.ModuleList) for layer in part]
-    hooks = [layer.register_forward_hook(after) for layer in layers]
-    try:
+    with recording(Recording(modules={layer: ModuleHook(after=after) for layer in layers})):
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from dashboard.engine.attention import capture
-from dashboard.engine.attention.capture import Recorder, recording
+from dashboard.engine.attention.hooks import AttentionHooks, RowChanges
 from dashboard.engine.attention.layers import ReadLayer, RebuiltLayer, largest
 from dashboard.engine.attention.layout import SITES, Layout, numbered
 from dashboard.engine.attention.probe import Probe
+from dashboard.engine.attention.recording import Recording, recording
 from dashboard.engine.attention.visibility import Visibility, unmasked
 
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}
@@ -100,11 +101,11 @@ def verify_capture(network: Any, config: Any, probe: Probe, causal: bool) -> Ver
     network.set_attn_implementation("eager")
     eager = network(**probe.inputs, output_attentions=True)
     network.set_attn_implementation(capture.NAME)
-    with recording(Recorder()) as recorder:
+    with recording(Recording(AttentionHooks(kept_rows=(0,)))) as recorded:
         captured = network(**probe.inputs)
-    if recorder.unknown:
-        raise NotVerified(f"unknown tensors may change its softmax: {', '.join(sorted(recorder.unknown))}")
-    layout = _layout(config, probe, recorder, causal)
+    if recorded.unknown:
+        raise NotVerified(f"unknown tensors may change its softmax: {', '.join(sorted(recorded.unknown))}")
+    layout = _layout(config, probe, recorded, causal)
     calls_of: dict[str, list[int]] = {name: [] for name in probe.names}
     for number, (site, _) in enumerate(layout.calls):
         calls_of[site].append(number)
@@ -115,7 +116,7 @@ def verify_capture(network: Any, config: Any, probe: Probe, causal: bool) -> Ver
         if not calls or len(calls) != len(own):
             raise NotVerified(f"{len(calls)} layers were captured, its own attention has {len(own)}")
         for number, expected in zip(calls, own, strict=True):
-            kept = recorder.layers[number]
+            kept = recorded.layers[0][number]
             if len(expected) != 1:
                 raise NotVerified(_WINDOWS)
             rebuilt = RebuiltLayer(kept).weights(slice(None), slice(0, kept.query.shape[1]))
@@ -124,11 +125,11 @@ def verify_capture(network: Any, config: Any, probe: Probe, causal: bool) -> Ver
             differences.append(float((rebuilt - expected[0].float()).abs().max()))
             _check_rows(rebuilt, causal or SITES[site].causal, tolerance, may_lose=kept.sinks is not None)
         looks_back = looks_back and site == "self" and _looks_back_only(own)
-        with recording(Recorder(flatten=calls)):
+        with recording(_flattening(site, layout)):
             flattened = network(**probe.inputs)
         shifts.append(_shift(_first_tensor(flattened), _first_tensor(captured)))
         if not shifts[-1] > _LEAST_SHIFT:
-            shifts[-1] = _shift_below_the_head(network, probe, calls)
+            shifts[-1] = _shift_below_the_head(network, probe, _flattening(site, layout))
     difference = largest(differences)
     if not difference <= tolerance:
         raise NotVerified(f"rebuilt weights differ from its own by {difference:.1e}")
@@ -137,15 +138,21 @@ def verify_capture(network: Any, config: Any, probe: Probe, causal: bool) -> Ver
     return Verification("capture", difference, probe.n_tokens, min(shifts), looks_back, layout)
 
 
-def _shift_below_the_head(network: Any, probe: Probe, calls: list[int]) -> float:
+def _flattening(site: str, layout: Layout) -> Recording:
+    """A pass in which every layer of a site attends evenly."""
+    changes = RowChanges(flattened=frozenset(call for call in layout.calls if call[0] == site))
+    return Recording(AttentionHooks((changes,)), layout)
+
+
+def _shift_below_the_head(network: Any, probe: Probe, flattening: Recording) -> float:
     """How far flattened attention moves the last hidden states.
 
     A head that was trained too hard says the same whatever it reads: that hides what attention does, and is no reason
     to refuse the model.
     """
     last = []
-    for flatten in ((), calls):
-        with recording(Recorder(flatten=flatten)):
+    for into in (Recording(), flattening):
+        with recording(into):
             states = network(**probe.inputs, output_hidden_states=True).get("hidden_states")
         if not states:
             return 0.0
@@ -153,11 +160,11 @@ def _shift_below_the_head(network: Any, probe: Probe, calls: list[int]) -> float
     return _shift(last[1], last[0])
 
 
-def _layout(config: Any, probe: Probe, recorder: Recorder, causal: bool) -> Layout:
+def _layout(config: Any, probe: Probe, recorded: Recording, causal: bool) -> Layout:
     """Which call is which, by the shapes of the queries and keys and by the modules' own numbers."""
-    calls: list[tuple[str, int]] = [("", 0)] * len(recorder.layers)
+    calls: list[tuple[str, int]] = [("", 0)] * len(recorded.layers[0])
     by_site: dict[str, list[int]] = {}
-    for number, kept in enumerate(recorder.layers):
+    for number, kept in enumerate(recorded.layers[0]):
         shape = (kept.query.shape[1], kept.key.shape[1])
         site = probe.site(*shape)
         if site is None:
@@ -169,7 +176,7 @@ def _layout(config: Any, probe: Probe, recorder: Recorder, causal: bool) -> Layo
         if not numbers:
             raise NotVerified(f"no layer of its {SITES[site].title.lower()} was captured")
         stated = stated_layers(config, causal) if site == "self" else 0
-        layers, n_layers[site] = numbered([recorder.layer_indices[number] for number in numbers], stated)
+        layers, n_layers[site] = numbered([recorded.layer_indices[number] for number in numbers], stated)
         for number, layer in zip(numbers, layers, strict=True):
             calls[number] = (site, layer)
     return Layout(tuple(calls), n_layers)

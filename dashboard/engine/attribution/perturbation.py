@@ -66,6 +66,8 @@ def values_of_subsets(
     refusal = question.trace.model.task.refuses_deletion
     if removal == "delete" and refusal:
         raise Unsupported(refusal, f"Choose another removal: {REMOVALS['mask'].title}, or {REMOVALS['replace'].title}.")
+    if removal == "delete":
+        question.trace.hooks_of_other_text()
     different, place = np.unique(keep, axis=0, return_inverse=True)
     values = np.empty(len(different), np.float32)
     done = 0
@@ -135,7 +137,7 @@ def _run(question: Question, keep: Bool[Tensor, "batch token"], removal: str) ->
                     return torch.cat([_run(question, row[None], removal) for row in keep])
                 readout = model.task.readout(trace.given, places[0], None)
         mask = torch.ones_like(inputs["input_ids"])
-        return question.value(readout(forward(model, inputs), mask))
+        return question.value(readout(forward(model, inputs, into=trace.recording()), mask))
 
 
 def _repainted(question: Question, keep: Bool[Tensor, "batch token"]) -> Float[Tensor, "batch"]:
@@ -151,7 +153,8 @@ def _repainted(question: Question, keep: Bool[Tensor, "batch token"]) -> Float[T
     area = area_of(gone.to(model.device), model.vision.grid, *pixels.shape[-2:])
     inputs = {"pixel_values": torch.where(area, pixels.new_tensor(model.vision.grey), pixels)}
     with model.running():
-        return question.value(trace.readout(forward(model, inputs), torch.ones_like(keep).long().to(model.device)))
+        outputs = forward(model, inputs, into=trace.recording())
+        return question.value(trace.readout(outputs, torch.ones_like(keep).long().to(model.device)))
 
 
 @torch.no_grad()

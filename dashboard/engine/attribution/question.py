@@ -1,8 +1,6 @@
 """What every attribution method is asked: why this choice, for this input? And the runs that answer it."""
 
 import itertools
-from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,8 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from dashboard.engine.attention.capture import keeping_contexts
-from dashboard.engine.attention.key_masking import hiding
+from dashboard.engine.attention.recording import Recording
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.hardware.devices import stop_before_memory_ends
 from dashboard.engine.models.loading import LoadedModel
@@ -105,15 +102,19 @@ class Question:
         """
         return self._run(dict(self.trace.encoded.inputs), keep)
 
-    def whole(self, on_layer: Callable[[int], None] | None = None) -> Float[Tensor, "1 choice"]:
-        """Logits of all choices on the input as it is; gradients flow if enabled."""
+    def whole(self, into: Recording | None = None) -> Float[Tensor, "1 choice"]:
+        """Logits of all choices on the input as it is; gradients flow if enabled.
+
+        Args:
+            into: What the pass keeps and tells beside; from `Trace.recording`, so that it changes what the trace did.
+        """
         everything = torch.ones(1, self.n_tokens, dtype=torch.bool)
-        return self._run(dict(self.trace.encoded.inputs), everything, on_layer)
+        return self._run(dict(self.trace.encoded.inputs), everything, into)
 
     def from_embeddings(
         self,
         embeddings: Float[Tensor, "batch token hidden"],
-        on_layer: Callable[[int], None] | None = None,
+        into: Recording | None = None,
         keep: Bool[Tensor, "batch token"] | None = None,
     ) -> Float[Tensor, "batch choice"]:
         """Logits when the model reads these embeddings instead of the tokens' own; gradients flow if enabled.
@@ -126,19 +127,19 @@ class Question:
         check_takes_embeddings(self.trace.model)
         inputs = {name: tensor for name, tensor in self.trace.encoded.inputs.items() if name != "input_ids"}
         keep = torch.ones(embeddings.shape[:2], dtype=torch.bool) if keep is None else keep
-        return self._run({**inputs, "inputs_embeds": embeddings}, keep, on_layer)
+        return self._run({**inputs, "inputs_embeds": embeddings}, keep, into)
 
     def _run(
         self,
         inputs: dict[str, Tensor],
         keep: Bool[Tensor, "batch token"],
-        on_layer: Callable[[int], None] | None = None,
+        into: Recording | None = None,
     ) -> Float[Tensor, "batch choice"]:
         model = self.trace.model
         mask = keep.to(model.device).long()
         batch = len(mask)
         inputs = {name: tensor.expand(batch, *tensor.shape[1:]) for name, tensor in inputs.items()}
-        hidden: Any = nullcontext()
+        into = self.trace.recording() if into is None else into
         if "attention_mask" in model.accepted and not (model.vision is not None and model.captures):
             inputs["attention_mask"] = mask
         elif not bool(keep.all()):
@@ -147,12 +148,12 @@ class Question:
                     f"{model.title} takes no attention mask, so nothing can be hidden from its attention.",
                     "Choose a method or removal that replaces, or one without removals.",
                 )
-            hidden = hiding(mask.bool())
+            into.hooks = into.hooks.hiding([np.flatnonzero(~row).tolist() for row in keep.cpu().numpy()])
         if "position_ids" in model.accepted and model.verification.causal:
             # Some models count positions from the mask, which would shift the tokens after a hidden one.
             inputs["position_ids"] = torch.arange(self.n_tokens, device=model.device).expand(batch, -1)
-        with model.running(), hidden:
-            return self.trace.readout(forward(model, inputs, on_layer=on_layer), mask)
+        with model.running():
+            return self.trace.readout(forward(model, inputs, into=into), mask)
 
     def embeddings(self) -> Float[Tensor, "token hidden"]:
         """The input embeddings that the model reads: of a text before positions are added, of an image after."""
@@ -180,7 +181,7 @@ class Question:
 
         with model.running(), torch.enable_grad(), stop_before_memory_ends(model.network):
             embeddings = self.embeddings()[None].clone().requires_grad_(True)
-            objective = self.objective(self.from_embeddings(embeddings, report))[0]
+            objective = self.objective(self.from_embeddings(embeddings, self.trace.recording(report)))[0]
             (gradient,) = torch.autograd.grad(objective, embeddings)
         return embeddings[0].detach().float(), gradient[0].float()
 
@@ -207,13 +208,10 @@ class Question:
         def back(n_done: int) -> None:
             progress("One pass there and back", _FORWARD_SHARE + (1 - _FORWARD_SHARE) * n_done / len(contexts))
 
-        with (
-            model.running(),
-            torch.enable_grad(),
-            stop_before_memory_ends(model.network),
-            keeping_contexts() as contexts,
-        ):
-            objective = self.objective(self.whole(there))[0]
+        into = self.trace.recording(there, keep_contexts=True)
+        contexts = into.contexts
+        with model.running(), torch.enable_grad(), stop_before_memory_ends(model.network):
+            objective = self.objective(self.whole(into))[0]
             n_done = itertools.count(1)
             for context in contexts:
                 context.values.register_hook(lambda gradient: back(next(n_done)))
@@ -268,7 +266,7 @@ class Question:
         inputs: dict[str, Any] = {name: t for name, t in trace.encoded.inputs.items() if name != "input_ids"}
         inputs["inputs_embeds"] = embeddings[None].to(model.network.dtype)
         with model.running():
-            ran = run_layers(model, inputs, lambda n_done: None)
+            ran = run_layers(model, inputs, hooks=trace.hooks)
             logits = trace.readout(ran.outputs, torch.ones(1, self.n_tokens, device=model.device).long())[0].clone()
         there = replace(trace, encoded=replace(trace.encoded, inputs=inputs), layers=ran.layers, logits=logits)
         return replace(self, trace=there)

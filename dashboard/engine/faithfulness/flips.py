@@ -131,7 +131,7 @@ def flip(
             break
         chosen, before = found[best], float(question.objective(now.logits[None])[0])
         old = now.tokens[chosen.position]
-        now = trace(original.model, chosen.text, target=written, at=original.prediction.step)
+        now = trace(original.model, chosen.text, target=written, at=original.prediction.step, hooks=original.hooks)
         n_runs += 1
         used.add(chosen.position)
         assert question.against is not None
@@ -203,5 +203,5 @@ def _run(question: Question, ids: list[list[int]], report: Progress) -> Float[Te
         block: Int[Tensor, "batch token"] = torch.tensor(ids[at : at + batch], device=model.device)
         inputs = {name: t.expand(len(block), -1) for name, t in found.encoded.inputs.items()} | {"input_ids": block}
         with model.running():
-            rows.append(found.readout(forward(model, inputs), torch.ones_like(block)).clone())
+            rows.append(found.readout(forward(model, inputs, into=found.recording()), torch.ones_like(block)).clone())
     return torch.cat(rows)

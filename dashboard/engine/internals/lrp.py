@@ -26,8 +26,9 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from dashboard.engine.attention.recording import Recording
 from dashboard.engine.errors import Unsupported
-from dashboard.engine.internals.lrp_rules import Account, half, identity_rule, no_rule, patched_modules, softmax
+from dashboard.engine.internals.lrp_rules import Account, half, identity_rule, no_rule, single_steps, softmax
 
 # Operations that hand on what they get by their own gradient: linear in what depends on the input.
 _LINEAR = {
@@ -209,15 +210,17 @@ class RelevanceRules(TorchFunctionMode):
 def relevance_rules(
     network: torch.nn.Module,
     title: str,
+    into: Recording,
     *,
     follow_weights: bool = True,
     on_back: Callable[[int], None] = lambda n_done: None,
 ) -> Iterator[Account]:
-    """Within this block, passes of the network and their gradients follow the rules; the caller holds the model's lock.
+    """Within this block, the recording's pass of the network and its gradients follow the rules.
 
     Args:
-        network: Its modules are restored whatever happens.
+        network: Whose activations and norms act as one step each.
         title: What the model is called in messages.
+        into: Of the pass.
         follow_weights: False when attention weights are constants.
         on_back: Told, on the way back, how many softmaxes are done; may raise Cancelled.
 
@@ -225,5 +228,6 @@ def relevance_rules(
         Unsupported: The network computes something for which there is no rule.
     """
     account = Account(on_back)
-    with patched_modules(network), RelevanceRules(account, follow_weights, title):
+    into.modules |= single_steps(network)
+    with RelevanceRules(account, follow_weights, title):
         yield account

@@ -1,13 +1,14 @@
 """The single steps of relevance propagation: what each hands on, and the account of what it keeps."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from transformers.activations import ACT2CLS
+
+from dashboard.engine.attention.recording import ModuleHook
 
 _TINY = 1e-12
 _ACTIVATIONS: tuple[Any, ...] = tuple(kind[0] if isinstance(kind, tuple) else kind for kind in ACT2CLS.values())
@@ -133,26 +134,50 @@ def softmax(scores: Tensor, weights: Tensor, account: Account) -> Tensor:
     return found
 
 
-def _as_activation(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def run(x: Tensor) -> Tensor:
-        with torch.no_grad():
-            y = forward(x.detach().clone())
-        return identity_rule(x, y)
-
-    return run
+def _plain(x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """The module was given one tensor, through which gradients flow, and nothing else."""
+    return isinstance(x, Tensor) and len(args) == 1 and not kwargs and torch.is_grad_enabled() and x.requires_grad
 
 
-def _as_rms_norm(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def run(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        slope = None if args or kwargs else rms_norm_slope(forward, x.detach())
-        if slope is None:  # something else: its operations are looked at one by one
-            return forward(x, *args, **kwargs)
-        with torch.no_grad():
-            y = forward(x.detach())
-        found: Tensor = _Ratio.apply(x, y, slope.to(x.dtype))
-        return found
+class _SingleStep:
+    """A module's hook that hands relevance on in one step, whatever the module does inside.
 
-    return run
+    The module itself runs on a copy without gradients; its output is then tied to what it was given.
+    """
+
+    def __init__(self) -> None:
+        self._given: list[tuple[Tensor, Tensor | None] | None] = []
+
+    def slope(self, module: nn.Module, x: Tensor) -> tuple[bool, Tensor | None]:
+        """Whether the rule applies on this input, and the slope of output over input where it is known beforehand."""
+        raise NotImplementedError
+
+    def before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not args or not _plain(args[0], args, kwargs):
+            self._given.append(None)
+            return None
+        (x,) = args
+        applies, slope = self.slope(module, x.detach())
+        self._given.append((x, slope) if applies else None)
+        return ((x.detach().clone(),), kwargs) if applies else None
+
+    def after(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], y: Any) -> Any:
+        given = self._given.pop()
+        if given is None:
+            return None
+        x, slope = given
+        return identity_rule(x, y.detach()) if slope is None else _Ratio.apply(x, y.detach(), slope.to(x.dtype))
+
+
+class _Activation(_SingleStep):
+    def slope(self, module: nn.Module, x: Tensor) -> tuple[bool, Tensor | None]:
+        return True, None
+
+
+class _RmsNorm(_SingleStep):
+    def slope(self, module: nn.Module, x: Tensor) -> tuple[bool, Tensor | None]:
+        found = rms_norm_slope(module.forward, x)  # None: something else, whose operations are looked at one by one
+        return found is not None, found
 
 
 @torch.no_grad()
@@ -194,26 +219,15 @@ def _starts_at_zero(module: nn.Module) -> bool:
         return bool((module(zeros) == 0).all())
 
 
-@contextmanager
-def patched_modules(network: nn.Module) -> Iterator[None]:
-    """Within this block, activations and RMS norms that are written out by hand act as one step each.
-
-    Raises:
-        Whatever the block raises, after every module has its own forward again.
-    """
-    changed: list[tuple[nn.Module, Any]] = []
-    try:
-        for module in network.modules():
-            if isinstance(module, _ACTIVATIONS):
-                rule = _as_activation if _starts_at_zero(module) else None
-            else:
-                rule = _as_rms_norm if _may_be_rms_norm(module) else None
-            if rule is not None:
-                changed.append((module, module.__dict__.get("forward")))
-                module.forward = rule(module.forward)
-        yield
-    finally:
-        for module, own in changed:
-            del module.forward
-            if own is not None:
-                module.forward = own
+def single_steps(network: nn.Module) -> dict[nn.Module, ModuleHook]:
+    """Hooks by which activations and RMS norms that are written out by hand act as one step each."""
+    steps: dict[nn.Module, ModuleHook] = {}
+    for module in network.modules():
+        step: _SingleStep | None = None
+        if isinstance(module, _ACTIVATIONS):
+            step = _Activation() if _starts_at_zero(module) else None
+        elif _may_be_rms_norm(module):
+            step = _RmsNorm()
+        if step is not None:
+            steps[module] = ModuleHook(step.before, step.after)
+    return steps

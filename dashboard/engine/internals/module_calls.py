@@ -1,12 +1,14 @@
 """What goes into and out of every module of a network during a pass, and which attention ran inside."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
+
+from dashboard.engine.attention.hooks import AttentionHooks
+from dashboard.engine.attention.recording import ModuleHook, Recording
 
 
 @dataclass(eq=False)
@@ -47,14 +49,12 @@ def tensors(value: Any) -> Iterator[Tensor]:
             yield from tensors(item)
 
 
-@contextmanager
-def watched_calls(network: nn.Module, contexts: Sequence[Any]) -> Iterator[list[Call]]:
-    """Within this block, all calls of all modules, in the order in which they begin. For short probes: it copies.
+def watching_calls() -> tuple[Recording, list[Call]]:
+    """A recording that keeps the heads' outputs, and all calls of all modules in the order in which they begin.
 
-    Args:
-        network: Whose modules.
-        contexts: A list that grows by one with each attention.
+    For short probes: it copies.
     """
+    recording = Recording(AttentionHooks(keep_contexts=True))
     calls: list[Call] = []
     running: list[Call] = []
     clock = itertools.count()
@@ -62,22 +62,15 @@ def watched_calls(network: nn.Module, contexts: Sequence[Any]) -> Iterator[list[
     def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         given = [*tensors(args), *tensors(kwargs)]
         first = given[0].detach().clone() if given else None
-        call = Call(module, first, len(given), len(contexts), next(clock))
+        call = Call(module, first, len(given), len(recording.contexts), next(clock))
         calls.append(call)
         running.append(call)
 
-    def after(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+    def after(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         call = running.pop()
-        call.last, call.end = len(contexts), next(clock)
-        first = next(tensors(result), None)
+        call.last, call.end = len(recording.contexts), next(clock)
+        first = next(tensors(output), None)
         call.result = None if first is None else first.detach().clone()
 
-    hooks = [
-        *(module.register_forward_pre_hook(before, with_kwargs=True) for module in network.modules()),
-        *(module.register_forward_hook(after, with_kwargs=True) for module in network.modules()),
-    ]
-    try:
-        yield calls
-    finally:
-        for hook in hooks:
-            hook.remove()
+    recording.every_module = ModuleHook(before, after)
+    return recording, calls

@@ -1,7 +1,6 @@
 """The residual stream around each layer's attention, kept from one pass: what came in, what attention added."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from dashboard.engine.attention import layers as attention_layers
 from dashboard.engine.attention.layers import RebuiltLayer, row_blocks
+from dashboard.engine.attention.recording import ModuleHook, Recording
 from dashboard.engine.internals.module_calls import tensors
 from dashboard.engine.internals.wiring import LayerWiring, Wiring
 from dashboard.engine.tracing.trace import Trace
@@ -27,29 +27,21 @@ class AroundAttention:
     added: Float[Tensor, "token hidden"]
 
 
-@contextmanager
-def keeping_streams(wired: Wiring) -> Iterator[list[AroundAttention]]:
-    """Within this block, passes leave each layer's AroundAttention; the caller holds `model.running()`."""
+def keeping_streams(wired: Wiring, into: Recording) -> list[AroundAttention]:
+    """A list that the recording's pass fills with each layer's AroundAttention."""
     kept: list[AroundAttention] = []
     given: list[Tensor] = []
 
     def enter(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         given.append(next(tensors((args, kwargs)))[0].detach().clone())
 
-    def add(module: Any, args: tuple[Any, ...], output: Tensor) -> None:
+    def add(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
         kept.append(AroundAttention(given.pop(), wires[module].scaled(output[0].detach()).clone()))
 
-    blocks = {layer.block for layer in wired.present}
     wires = {layer.projection: layer for layer in wired.present if layer.projection is not None}
-    hooks = [
-        *(block.register_forward_pre_hook(enter, with_kwargs=True) for block in blocks),
-        *(projection.register_forward_hook(add) for projection in wires),
-    ]
-    try:
-        yield kept
-    finally:
-        for hook in hooks:
-            hook.remove()
+    into.modules |= {layer.block: ModuleHook(before=enter) for layer in wired.present}
+    into.modules |= {projection: ModuleHook(after=add) for projection in wires}
+    return kept
 
 
 def rebuilt_layers(trace: Trace) -> list[RebuiltLayer]:

@@ -4,6 +4,7 @@ No architecture is named: the output projection is the first linear module that 
 and the place where its result joins the residual stream shows which kind of stream it is.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
@@ -13,9 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from dashboard.engine.attention.capture import keeping_contexts
 from dashboard.engine.errors import Unsupported
-from dashboard.engine.internals.module_calls import Call, watched_calls
+from dashboard.engine.internals.module_calls import Call, watching_calls
 from dashboard.engine.internals.norms import LinearNorm, read_norm
 from dashboard.engine.models.loading import LoadedModel
 from dashboard.engine.tracing.forward import forward
@@ -94,16 +94,67 @@ class LayerWiring:
         return self.stream
 
 
+@dataclass(frozen=True)
+class SiteWiring:
+    """What was found at one site, as values.
+
+    Attributes:
+        site: Its name.
+        n_layers: Layers with softmax attention.
+        n_projections: Of these, how many have an output projection that was found.
+        streams: The kinds of residual stream that were found, each once.
+    """
+
+    site: str
+    n_layers: int
+    n_projections: int
+    streams: tuple[Stream, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Wiring:
-    """All layers (None without softmax attention), and the norm between the last one and the head, where there is."""
+    """All layers of every site (None without softmax attention), and the norm between the last one and the head.
 
-    layers: tuple[LayerWiring | None, ...]
+    Attributes:
+        title: What the model is called in messages.
+        sites: The layers of each site.
+        final_norm: Between the last layer and the head, where there is one.
+    """
+
+    title: str
+    sites: Mapping[str, tuple[LayerWiring | None, ...]]
     final_norm: LinearNorm | None
 
     @property
     def present(self) -> list[LayerWiring]:
-        return [layer for layer in self.layers if layer is not None]
+        """The layers with softmax attention of a model that has one stack of them.
+
+        Raises:
+            Unsupported: It has an encoder and a decoder.
+        """
+        if "self" not in self.sites:
+            raise Unsupported(
+                f"{self.title} has an encoder and a decoder; here one stack of layers is needed.",
+                "Choose a method that runs the model, such as leave-one-out.",
+            )
+        return _present(self.sites["self"])
+
+    @property
+    def found(self) -> tuple[SiteWiring, ...]:
+        """What was found at each site."""
+        return tuple(
+            SiteWiring(
+                site,
+                len(_present(layers)),
+                sum(layer.projection is not None for layer in _present(layers)),
+                tuple(dict.fromkeys(layer.stream for layer in _present(layers) if layer.stream is not None)),
+            )
+            for site, layers in self.sites.items()
+        )
+
+
+def _present(layers: tuple[LayerWiring | None, ...]) -> list[LayerWiring]:
+    return [layer for layer in layers if layer is not None]
 
 
 _known: "WeakKeyDictionary[LoadedModel, Wiring]" = WeakKeyDictionary()
@@ -126,65 +177,80 @@ def _find(model: LoadedModel) -> Wiring:
         raise Unsupported(
             f"The attention of {model.title} is read directly, which does not show what each head puts out.", _INSTEAD
         )
-    if tuple(model.verification.layout.n_layers) != ("self",):
-        raise Unsupported(
-            f"{model.title} has an encoder and a decoder; here one stack of layers is needed.",
-            "Choose a method that runs the model, such as leave-one-out.",
-        )
-    network = model.network
+    network, layout = model.network, model.verification.layout
     probe = model.probe()
     elements = {child for module in network.modules() if isinstance(module, nn.ModuleList) for child in module}
-    with torch.no_grad(), keeping_contexts() as contexts, watched_calls(network, contexts) as calls:
-        forward(model, probe.inputs)
+    recorded, calls = watching_calls()
+    with torch.no_grad():
+        forward(model, probe.inputs, into=recorded)
     found, blocks = [], []
-    for number, context in enumerate(contexts):
+    for number, (context, (site, index)) in enumerate(zip(recorded.contexts, layout.calls, strict=True)):
+        in_a_block = 2 if site in ("decoder", "cross") else 1  # a decoder's block attends to itself, then to the source
         block = next((c for c in calls if c.module in elements and c.first <= number < c.last), None)  # outermost first
-        if block is None or block.last - block.first != 1 or block.given is None or block.given.dim() != 3:
+        if block is None or block.last - block.first != in_a_block or block.given is None or block.given.dim() != 3:
             raise Unsupported(f"The layers of {model.title} could not be told apart.", _INSTEAD)
         inside = [call for call in calls if block.start <= call.start < block.end]
-        index = number if context.layer_index is None else context.layer_index
-        found.append(_layer(index, block, context.module, context.values.detach(), inside))
+        found.append(_layer(index, number, block, context.module, context.values.detach(), inside))
         blocks.append(block)
     hidden = blocks[-1].result
     after = [call for call in calls if call.start > blocks[-1].end and _is(call.given, hidden)]
-    final = _norm(after[0]) if after else None
-    return Wiring(model.verification.layout.arrange(found)["self"], final)
+    return Wiring(model.title, layout.arrange(found), _norm(after[0]) if after else None)
 
 
-def _layer(index: int, block: Call, caller: nn.Module, heads: Tensor, inside: list[Call]) -> LayerWiring:
-    x, out = block.given, block.result
-    assert x is not None
+def _layer(index: int, number: int, block: Call, caller: nn.Module, heads: Tensor, inside: list[Call]) -> LayerWiring:
+    """The wiring of one attention call.
+
+    Args:
+        index: Of the layer.
+        number: Of the call in its pass.
+        block: The call of the block that it is in.
+        caller: The module that asked for attention.
+        heads: What they put out.
+        inside: The calls in the block.
+    """
     flat = heads.flatten(2)  # [batch, query, head·dim]
     projection = next(
-        (c for c in inside if isinstance(c.module, nn.Linear | Conv1D) and c.last > block.first and _is(c.given, flat)),
+        (c for c in inside if isinstance(c.module, nn.Linear | Conv1D) and c.first > number and _is(c.given, flat)),
         None,
     )
-    if projection is None or projection.result is None or projection.result.shape != x.shape:
+    assert block.given is not None
+    if projection is None or projection.result is None or projection.result.shape != block.given.shape:
         return LayerWiring(index, block.module, None, heads.shape[2], None, None)
+    called = next(call for call in inside if call.module is caller and call.first <= number < call.last)
+    streams = [block.given]
+    if number > block.first:  # the stream has moved since the block began: whatever was read since may be it
+        streams = [c.given for c in inside if c.first == number and c.start <= called.start and c.given is not None]
+    for x in streams:
+        if x.shape == block.given.shape:
+            stream, norm, scale = _join(x, projection, called, block.result, inside)
+            if stream is not None:
+                return LayerWiring(index, block.module, projection.module, heads.shape[2], stream, norm, scale)
+    return LayerWiring(index, block.module, projection.module, heads.shape[2], None, None)
+
+
+def _join(
+    x: Tensor, projection: Call, called: Call, out: Tensor | None, inside: list[Call]
+) -> tuple[Stream | None, LinearNorm | None, Float[Tensor, "hidden"] | None]:
+    """How the projection's output joins the stream x: the kind, the norm and the scale where there are such."""
     o = projection.result
-    called = next(call for call in inside if call.module is caller)
-    stream: Stream | None = None
-    norm: LinearNorm | None = None
-    readers = [call for call in inside if _is(call.given, x + o, o)]
+    assert o is not None
+    later = [call for call in inside if call.start > projection.end]
+    readers = [call for call in later if _is(call.given, x + o, o)]
     beside = [call.result for call in inside if call.result is not None and call.result.shape == x.shape]
     if readers and _is(called.given, x):  # attention reads the stream itself, so the norm comes after
         norm = next(filter(None, map(_norm, readers)), None)
-        stream = "normed sum" if norm else None
+        if norm is not None:
+            return "normed sum", norm, None
     elif readers or any(_is(out, x + o + other, o) for other in beside):  # the MLP comes next, or stands beside
-        stream = "sum"
+        return "sum", None, None
     else:
         for call in inside:
             if call.result is not None and call.result.shape == x.shape and _is(call.given, o):
                 added = call.result
-                if norm is None and any(_is(reader.given, x + added, added) for reader in inside):
-                    norm = _norm(call)
-        stream = "sum of normed" if norm else None
-    scale = None
-    if stream is None:
-        later = [_scale(call, x, o) for call in inside if call.start > projection.end]
-        scale = next((found for found in later if found is not None), None)
-        stream = None if scale is None else "sum"
-    return LayerWiring(index, block.module, projection.module, heads.shape[2], stream, norm, scale)
+                if any(_is(reader.given, x + added, added) for reader in inside) and (norm := _norm(call)):
+                    return "sum of normed", norm, None
+    scale = next((found for call in later if (found := _scale(call, x, o)) is not None), None)
+    return (None if scale is None else "sum"), None, scale
 
 
 def _scale(reader: Call, x: Tensor, o: Tensor) -> Float[Tensor, "hidden"] | None:

@@ -14,7 +14,7 @@ import torch
 import transformers
 from transformers import AutoTokenizer
 
-from dashboard.engine.attention import capture
+from dashboard.engine.attention import capture, module_hooks
 from dashboard.engine.attention.probe import Probe, text_probe
 from dashboard.engine.attention.verification import Verification, verify_capture, verify_eager
 from dashboard.engine.errors import BrokenModel, Unsupported, first_line
@@ -163,6 +163,7 @@ def _load(
     reader = read_processor(title, folder) if task.reads == "image" else _read_tokenizer(title, folder, adapter)
     network = read_weights(title, folder, task.selected(config), task, placement, adapter)
     capture.number_layers(network)
+    module_hooks.install(network)
     progress("Checking attention against the model's own", None)
     if task.reads == "image":
         tokenizer, vision = None, find_vision(title, network, reader, task.part(network.config))

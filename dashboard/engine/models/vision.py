@@ -1,7 +1,6 @@
 """How a vision transformer reads images: found at load, by changing patches and watching which tokens change."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from transformers import AutoImageProcessor
 
 from dashboard.engine.attention.probe import Probe
+from dashboard.engine.attention.recording import ModuleHook, Recording, recording
 from dashboard.engine.errors import BrokenModel, Unsupported, first_line
 from dashboard.engine.hardware.devices import is_out_of_memory
 from dashboard.engine.inputs.images import Grid, area_of, picture, plain
@@ -118,28 +118,18 @@ def embedded(network: Any, embedder: nn.Module, pixels: Tensor) -> Float[Tensor,
     """The tokens that the first layer reads from these pixels; nothing after them runs."""
     kept: list[Tensor] = []
 
-    def keep(module: nn.Module, given: Any, result: Any) -> None:
-        kept.append(first_of(result).clone())
+    def keep(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        kept.append(first_of(output).clone())
         raise _Enough
 
-    hook = embedder.register_forward_hook(keep)
-    try:
+    with recording(Recording(modules={embedder: ModuleHook(after=keep)})), suppress(_Enough):
         network(pixel_values=pixels)
-    except _Enough:
-        pass
-    finally:
-        hook.remove()
     return kept[0]
 
 
-@contextmanager
-def reading(embedder: nn.Module, embeddings: Tensor) -> Iterator[None]:
-    """Within this block the first layer reads these embeddings [batch, token, hidden] instead of the image's own."""
-    hook = embedder.register_forward_hook(lambda module, given, result: with_first(result, embeddings))
-    try:
-        yield
-    finally:
-        hook.remove()
+def reading(embeddings: Tensor) -> ModuleHook:
+    """At the embedder: the first layer reads these embeddings [batch, token, hidden] instead of the image's own."""
+    return ModuleHook(after=lambda module, args, kwargs, output: with_first(output, embeddings))
 
 
 def first_of(result: Any) -> Tensor:
@@ -175,17 +165,13 @@ def _embedder(network: Any, pixels: Tensor) -> tuple[nn.Module | None, Tensor]:
     """The module that gives the first of the hidden states, and through which alone the image is seen."""
     results: list[tuple[nn.Module, Tensor]] = []
 
-    def keep(module: nn.Module, given: Any, result: Any) -> None:
-        tensor = result[0] if isinstance(result, tuple) else result
+    def keep(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        tensor = output[0] if isinstance(output, tuple) else output
         if isinstance(tensor, Tensor):
             results.append((module, tensor))
 
-    hooks = [module.register_forward_hook(keep) for module in network.modules()]
-    try:
+    with recording(Recording(every_module=ModuleHook(after=keep))):
         states = network(pixel_values=pixels, output_hidden_states=True).hidden_states
-    finally:
-        for hook in hooks:
-            hook.remove()
     first = states[0] if states else torch.empty(0)
     if first.dim() != 3:
         return None, first
@@ -194,7 +180,7 @@ def _embedder(network: Any, pixels: Tensor) -> tuple[nn.Module | None, Tensor]:
     called = [module for module, _ in results]
     for module, tensor in reversed(results):
         if called.count(module) == 1 and tensor.shape == first.shape and torch.equal(tensor, first):
-            with reading(module, embedded(network, module, other)):
+            with recording(Recording(modules={module: reading(embedded(network, module, other))})):
                 found = first_of(network(pixel_values=pixels).to_tuple())
             if float((found - wanted).abs().max()) <= 1e-3 * float(wanted.abs().max()):
                 return module, first

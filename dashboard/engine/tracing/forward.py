@@ -1,16 +1,16 @@
 """One forward pass with what the model's task asks for, and the attention it leaves behind."""
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dashboard.engine.attention.capture import Recorder, recording, watching
+from dashboard.engine.attention.hooks import UNCHANGED, AttentionHooks
 from dashboard.engine.attention.layers import Layer, RebuiltLayer, largest, output_error
+from dashboard.engine.attention.recording import ModuleHook, Recording, recording
 from dashboard.engine.attention.verification import read_layers
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.hardware.devices import stop_before_memory_ends
@@ -22,9 +22,9 @@ def forward(
     model: LoadedModel,
     inputs: dict[str, Any],
     *,
+    into: Recording | None = None,
     attentions: bool = False,
     keep_cache: bool = False,
-    on_layer: Callable[[int], None] | None = None,
 ) -> Any:
     """One forward pass of the network with what its task asks for; the caller holds `model.running()`.
 
@@ -32,10 +32,9 @@ def forward(
         model: Whose network runs.
         inputs: Tensors by the names of the network's arguments; "inputs_embeds" beside an image's pixels stands for the
             tokens that its first layer reads.
+        into: What the pass changes, keeps and tells (models that are read by eager tell nothing); filled by it.
         attentions: Ask for the model's own attention weights (eager models only).
         keep_cache: Ask for the keys and values, to go on from there.
-        on_layer: Told how many layers are done, from inside the pass; an exception in it ends the pass. Models that are
-            read by eager do not tell.
     """
     accepted = model.accepted
     options = model.task.options(accepted)
@@ -43,11 +42,12 @@ def forward(
         options["use_cache"] = keep_cache
     if attentions:
         options["output_attentions"] = True
-    seen: Any = nullcontext()
+    into = Recording() if into is None else into
+    into.layout = model.verification.layout
     if model.vision is not None and "inputs_embeds" in inputs:
         inputs = dict(inputs)
-        seen = reading(model.vision.embedder, inputs.pop("inputs_embeds"))
-    with seen, nullcontext() if on_layer is None else watching(on_layer):
+        into.modules[model.vision.embedder] = reading(inputs.pop("inputs_embeds"))
+    with recording(into):
         return model.network(**inputs, **options)
 
 
@@ -75,18 +75,15 @@ def attention_gradients(
     """
     network = model.network
 
-    def start(module: Any, given: Any, result: Any) -> Any:
-        return with_first(result, first_of(result).detach().requires_grad_())
+    def start(module: Any, args: Any, kwargs: Any, output: Any) -> Any:
+        return with_first(output, first_of(output).detach().requires_grad_())
 
     with model.running(), torch.enable_grad(), stop_before_memory_ends(network):
         if "inputs_embeds" in inputs:
             inputs = {**inputs, "inputs_embeds": inputs["inputs_embeds"].detach().clone().requires_grad_()}
         table = network.get_input_embeddings() if model.vision is None else model.vision.embedder
-        hook = table.register_forward_hook(start)
-        try:
-            outputs = forward(model, inputs, attentions=True)
-        finally:
-            hook.remove()
+        into = Recording(modules={table: ModuleHook(after=start)})
+        outputs = forward(model, inputs, into=into, attentions=True)
         found = torch.autograd.grad(number(outputs), outputs.attentions, allow_unused=True)
     if any(gradient is None for gradient in found):
         raise Unsupported(
@@ -108,8 +105,13 @@ class Ran:
     output_error: float | None
 
 
-def run_layers(model: LoadedModel, inputs: dict[str, Any], on_layer: Callable[[int], None]) -> Ran:
-    """One forward pass that keeps the attention of every site and layer.
+def run_layers(
+    model: LoadedModel,
+    inputs: dict[str, Any],
+    on_layer: Callable[[int], None] | None = None,
+    hooks: AttentionHooks = UNCHANGED,
+) -> Ran:
+    """One forward pass of one input that keeps the attention of every site and layer, under the changes of the hooks.
 
     The caller holds `model.running()` and `torch.no_grad()`.
     """
@@ -123,7 +125,7 @@ def run_layers(model: LoadedModel, inputs: dict[str, Any], on_layer: Callable[[i
                 "Try a shorter text.",
             )
         return Ran(outputs, layers, None)
-    with recording(Recorder()) as recorder:
-        outputs = forward(model, inputs, on_layer=on_layer)
-    rebuilt = [RebuiltLayer(layer) for layer in recorder.layers]
+    into = Recording(replace(hooks, kept_rows=(0,)), on_layer=on_layer)
+    outputs = forward(model, inputs, into=into)
+    rebuilt = [RebuiltLayer(layer) for layer in into.layers[0]]
     return Ran(outputs, model.verification.layout.arrange(rebuilt), largest(output_error(layer) for layer in rebuilt))

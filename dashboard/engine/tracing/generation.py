@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import StoppingCriteriaList
 
+from dashboard.engine.attention.recording import Recording
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.inputs.targets import own_target
 from dashboard.engine.inputs.tokens import Token
@@ -90,7 +91,7 @@ def generate(
 
         report(0)
         with model.running():
-            outputs = forward(model, _after(inputs, cache), keep_cache=True, on_layer=report)
+            outputs = forward(model, _after(inputs, cache), keep_cache=True, into=Recording(on_layer=report))
         cache = outputs.get("past_key_values")
         logits = outputs.logits[:, -1].float()
         if not bool(logits.isfinite().all()):

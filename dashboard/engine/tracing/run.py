@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from PIL import Image
 
+from dashboard.engine.attention.hooks import UNCHANGED, AttentionHooks
 from dashboard.engine.attention.layers import OUTPUT_TOLERANCE
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.inputs.targets import own_target, typed_target
@@ -30,6 +31,7 @@ def trace(
     at: int | None = None,
     target: str | Sequence[int] | None = None,
     n_beams: int = 1,
+    hooks: AttentionHooks = UNCHANGED,
 ) -> Trace:
     """Runs the model once on the input and keeps what its attention depends on.
 
@@ -43,17 +45,22 @@ def trace(
         target: What an encoder–decoder is made to write: a text, or tokens that it wrote (`Generation.ids`); by default
             it writes by itself.
         n_beams: Beams of that search; 1 takes the most probable token each time.
+        hooks: What is changed in the attention of the pass: keys hidden, values silenced, layers flattened. The target
+            that a model writes by itself it writes unchanged.
 
     Raises:
-        InvalidInput: A text is empty, too long, or lacks what the task needs (a mask token, a second text); the model
-            takes no pairs, no images, no target, does not continue texts, or predicts nothing at `at`.
-        Unsupported: The rebuilt attention does not reproduce this pass: nothing is drawn.
+        InvalidInput: The hooks name tokens or layers that are not there. A text is empty, too long, or lacks what the
+            task needs (a mask token, a second text); the model takes no pairs, no images, no target, does not continue
+            texts, or predicts nothing at `at`.
+        Unsupported: The hooks change attention that is read directly. The rebuilt attention does not reproduce this
+            pass: nothing is drawn.
         OutOfMemory: The device could not hold it.
     """
     encoded = _encoded(model, given, continued, at, target, n_beams, progress)
     tokens = encoded.tokens(model.tokenizer)
     seen = encoded.seen_by_task(model, tokens)
     model.task.check(seen)
+    check_hooks(model, hooks, len(tokens))
 
     n_written = encoded.n_tokens - len(tokens)
     with model.running(), torch.no_grad(), guarded(model, len(tokens), n_written) as needs:
@@ -63,7 +70,7 @@ def trace(
             progress(said, n_done / model.n_calls)
 
         started = time.perf_counter()
-        ran = run_layers(model, encoded.inputs, report)
+        ran = run_layers(model, encoded.inputs, report, hooks)
         position = model.task.position(seen, ran.outputs)
         readout = model.task.readout(seen, position, ran.outputs)
         # A copy: a row of all positions' logits would keep them all.
@@ -95,7 +102,34 @@ def trace(
         readout=readout,
         logits=logits,
         layers=layers,
+        hooks=AttentionHooks(hooks.changes),
     )
+
+
+def check_hooks(model: LoadedModel, hooks: AttentionHooks, n_tokens: int) -> None:
+    """Refuses hooks that cannot be followed on an input of so many tokens.
+
+    Raises:
+        InvalidInput: They are for several inputs, or name a token or a layer that is not there.
+        Unsupported: The model's attention is read directly.
+    """
+    if not hooks.changes:
+        return
+    if not model.captures:
+        raise Unsupported(
+            f"The attention of {model.title} is its own code, read directly: it cannot be changed here.",
+            "Choose a model whose attention is captured.",
+        )
+    if hooks.n_rows > 1:
+        raise InvalidInput("These changes are for several inputs.", "Give those of one input.")
+    (changes,) = hooks.changes
+    strange = sorted(token for token in changes.tokens if not 0 <= token < n_tokens)
+    if strange:
+        raise InvalidInput(f"There is no token {strange[0]}.", f"This input's tokens are numbered 0 to {n_tokens - 1}.")
+    for site, layer in sorted(changes.flattened - set(model.verification.layout.calls)):
+        raise InvalidInput(
+            f"There is no layer {layer} with softmax attention at “{site}”.", "Name a site and a layer of the model."
+        )
 
 
 def _encoded(

@@ -1,6 +1,6 @@
 """One input through one model: tokens, prediction, and any attention weight of any head."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from dashboard.engine.attention.heat_maps import HeadReduction, HeatMap, Hidden, Pooling, heat_map, thumbnails
+from dashboard.engine.attention.hooks import UNCHANGED, AttentionHooks
 from dashboard.engine.attention.layers import Layer
+from dashboard.engine.attention.recording import Recording
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.hardware.devices import memory_messages
 from dashboard.engine.head_scores.score import HEAD_SCORES, compute_head_scores
@@ -37,6 +39,7 @@ class Trace:
         model: The model, for methods that run it again.
         encoded: The input as tensors.
         readout: From outputs to the explained logits.
+        hooks: What was changed in the attention of its pass; whatever runs the model again changes the same.
     """
 
     text: str
@@ -50,18 +53,36 @@ class Trace:
     readout: Readout = field(repr=False)
     logits: Float[Tensor, "choice"] = field(repr=False)
     layers: Mapping[str, tuple[Layer | None, ...]] = field(repr=False)
+    hooks: AttentionHooks = UNCHANGED
 
     @property
     def key(self) -> tuple[Any, ...]:
         """Names the model and the input exactly, to key results by.
 
-        The model's serial number, what was given, what was appended, and, where there are such, the place that was
-        asked for and the target.
+        The model's serial number, what was given, what was appended, where there are such the place that was asked for
+        and the target, and at the end the hooks.
         """
         encoded = self.encoded
         at = () if encoded.at is None else (encoded.at,)
         target = () if encoded.target is None else (("target", encoded.target.given),)
-        return (self.model.serial, encoded.given, encoded.continued, *at, *target)
+        return (self.model.serial, encoded.given, encoded.continued, *at, *target, self.hooks)
+
+    def recording(self, on_layer: Callable[[int], None] | None = None, *, keep_contexts: bool = False) -> Recording:
+        """For another pass on this input, or one like it: with the same changes to its attention."""
+        return Recording(AttentionHooks(self.hooks.changes, keep_contexts=keep_contexts), on_layer=on_layer)
+
+    def hooks_of_other_text(self) -> AttentionHooks:
+        """The hooks for a pass on a text with other tokens, or fewer.
+
+        Raises:
+            Unsupported: They name tokens by their numbers, which are others there.
+        """
+        if any(changes.tokens for changes in self.hooks.changes):
+            raise Unsupported(
+                "This pass was changed at some tokens by their numbers, which are others in a changed text.",
+                "Hide or replace tokens instead of deleting or editing them, or trace the text unchanged.",
+            )
+        return self.hooks
 
     @property
     def given(self) -> Input:

@@ -9,8 +9,9 @@ from oracles import eager
 from tiny import ARCHITECTURES, EAGER_ARCHITECTURES, TEXT, make_folder, text_for
 
 from dashboard.engine import LoadedModel, load_model, trace
-from dashboard.engine.attention.capture import Recorder, recording
+from dashboard.engine.attention.hooks import AttentionHooks, RowChanges
 from dashboard.engine.attention.layers import RebuiltLayer
+from dashboard.engine.attention.recording import Recording, recording
 from dashboard.engine.models import store
 
 TOLERANCE = 1e-5  # float32: softmax in another order of summation moves weights by a few 1e-6
@@ -64,12 +65,12 @@ def test_padding_is_respected(tiny: LoadedModel, side: str) -> None:
         "input_ids": torch.cat([pad, ids] if left else [ids, pad], 1),
         "attention_mask": torch.cat([zeros, ones] if left else [ones, zeros], 1),
     }
-    with recording(Recorder()) as recorder, tiny.running(), torch.no_grad():
+    with recording(Recording(AttentionHooks(kept_rows=(0,)))) as recorded, tiny.running(), torch.no_grad():
         tiny.network(**inputs)
     real = slice(5, None) if left else slice(0, ids.shape[1])
     n_tokens = inputs["input_ids"].shape[1]
     ours = np.stack(
-        [RebuiltLayer(layer).weights(slice(None), slice(0, n_tokens)).cpu().numpy() for layer in recorder.layers]
+        [RebuiltLayer(layer).weights(slice(None), slice(0, n_tokens)).cpu().numpy() for layer in recorded.layers[0]]
     )[:, :, real]
     twin = eager.load(tiny.name, tiny.task.auto_class, str(tiny.device))
     assert_equal(ours, eager.attentions(twin, inputs)[:, :, real])
@@ -81,7 +82,8 @@ def test_attention_is_what_moves_the_logits(tiny: LoadedModel) -> None:
     inputs = trace(tiny, text_for(tiny.task.kind)).encoded.inputs
     with tiny.running(), torch.no_grad():
         before = tiny.network(**inputs)[0]
-        with recording(Recorder(flatten=range(tiny.n_calls))):
+        everywhere = RowChanges(flattened=frozenset(tiny.verification.layout.calls))
+        with recording(Recording(AttentionHooks((everywhere,)), tiny.verification.layout)):
             flattened = tiny.network(**inputs)[0]
         after = tiny.network(**inputs)[0]
     assert torch.equal(before, after)

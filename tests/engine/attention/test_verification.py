@@ -1,5 +1,6 @@
 """What fails verification is read by eager or refused; never drawn wrong."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import torch
 from tiny import TEXT, make_folder
 
 from dashboard.engine import load_model, trace
-from dashboard.engine.attention import capture, layers
+from dashboard.engine.attention import layers
 from dashboard.engine.attention.captured_layer import CapturedLayer
+from dashboard.engine.attention.recording import AttentionCall, Recording
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.tracing.run import trace as run_trace
 
@@ -20,28 +22,24 @@ def folder(tmp_path: Path) -> str:
 
 
 def test_a_wrong_scale_is_noticed_and_the_model_is_read_by_eager(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = capture._record
+    keep = Recording.keep
 
-    def wrong(*args: Any) -> None:
-        args = list(args)
-        args[6] = (args[6] or 1) * 1.01
-        record(*args)
+    def wrong(into: Recording, call: AttentionCall, output: torch.Tensor) -> None:
+        keep(into, replace(call, scaling=(call.scaling or 1) * 1.01), output)
 
-    monkeypatch.setattr(capture, "_record", wrong)
+    monkeypatch.setattr(Recording, "keep", wrong)
     model = load_model(folder, device="cpu")
     assert model.verification.method == "eager"
     assert trace(model, TEXT).output_error is None
 
 
 def test_an_unknown_tensor_is_not_trusted(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = capture._record
+    keep = Recording.keep
 
-    def with_extra(*args: Any) -> None:
-        args = list(args)
-        args[8] = {**args[8], "mystery_bias": torch.zeros(1)}
-        record(*args)
+    def with_extra(into: Recording, call: AttentionCall, output: torch.Tensor) -> None:
+        keep(into, replace(call, extras={**call.extras, "mystery_bias": torch.zeros(1)}), output)
 
-    monkeypatch.setattr(capture, "_record", with_extra)
+    monkeypatch.setattr(Recording, "keep", with_extra)
     assert load_model(folder, device="cpu").verification.method == "eager"
 
 
@@ -79,14 +77,12 @@ def test_a_head_that_always_says_the_same_is_no_reason_to_refuse(tmp_path: Path)
 def test_a_pass_that_is_not_reproduced_is_refused(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check that every trace gets: a 1% error in the scaling after loading must not be drawn."""
     model = load_model(folder, device="cpu")
-    record = capture._record
+    keep = Recording.keep
 
-    def wrong(*args: Any) -> None:
-        args = list(args)
-        args[6] = (args[6] or 1) * 1.01
-        record(*args)
+    def wrong(into: Recording, call: AttentionCall, output: torch.Tensor) -> None:
+        keep(into, replace(call, scaling=(call.scaling or 1) * 1.01), output)
 
-    monkeypatch.setattr(capture, "_record", wrong)
+    monkeypatch.setattr(Recording, "keep", wrong)
     with pytest.raises(Unsupported, match="misses the model's own output"):
         run_trace(model, TEXT)
 

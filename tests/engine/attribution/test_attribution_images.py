@@ -27,6 +27,7 @@ from dashboard.engine import (
     sensitivity_max,
     trace,
 )
+from dashboard.engine.attention.recording import Recording, recording
 from dashboard.engine.attribution.attribute import ask
 from dashboard.engine.attribution.methods.integrated_gradients import baselines
 from dashboard.engine.attribution.perturbation import values_of_subsets
@@ -326,14 +327,15 @@ def test_patches_biases_and_softmax_get_the_whole_logit(name: str, weights: str,
 
 def test_a_head_without_rules_is_refused_only_where_it_is_explained(tmp_path: Path) -> None:
     found, _ = traced("siglip (vision)", tmp_path)
-    question = ask(found)
+    question, into = ask(found), Recording()
     with (
         torch.enable_grad(),
-        relevance_rules(found.model.network, "the-model"),
+        relevance_rules(found.model.network, "the-model", into),
         found.model.running(),
     ):
         tokens = question.embeddings()[None].clone().requires_grad_()
-        with reading(found.model.vision.embedder, tokens):  # type: ignore[union-attr]
+        into.modules[found.model.vision.embedder] = reading(tokens)  # type: ignore[union-attr]
+        with recording(into):
             pooled = found.model.network(pixel_values=found.encoded.inputs["pixel_values"]).pooler_output
     with pytest.raises(Unsupported, match="the-model computes with “multi_head_attention_forward”"):
         torch.autograd.grad(pooled.sum(), tokens)

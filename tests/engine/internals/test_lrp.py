@@ -10,6 +10,7 @@ from oracles import eager, lrp
 from tiny import TEXT, make_folder
 
 from dashboard.engine import Cancelled, LoadedModel, attribute, load_model, trace
+from dashboard.engine.attention.recording import Recording
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.internals.lrp import relevance_rules
 from dashboard.engine.internals.lrp_rules import rms_norm_slope
@@ -103,7 +104,7 @@ def test_what_is_no_rms_norm_is_not_taken_for_one() -> None:
 
 def test_an_operation_without_a_rule_is_named() -> None:
     x = torch.randn(3, requires_grad=True)
-    with relevance_rules(torch.nn.Identity(), "A model"):
+    with relevance_rules(torch.nn.Identity(), "A model", Recording()):
         assert torch.equal((x * 2 + 1)[1:], x[1:] * 2 + 1)
         for operation, name in ((torch.exp, "exp"), (torch.sigmoid, "sigmoid"), (lambda x: 1 / x, "rdiv|reciprocal")):
             with pytest.raises(Unsupported, match=name):

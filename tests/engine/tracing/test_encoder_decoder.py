@@ -16,9 +16,10 @@ from tiny_writers import SEQ2SEQ_ARCHITECTURES
 from tokenizers import processors
 
 from dashboard.engine import Cancelled, LoadedModel, Trace, generate, load_model, trace
-from dashboard.engine.attention.capture import Recorder, recording
+from dashboard.engine.attention.hooks import AttentionHooks
 from dashboard.engine.attention.layers import RebuiltLayer
 from dashboard.engine.attention.layout import SITES
+from dashboard.engine.attention.recording import Recording, recording
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.tracing.generation import LONGEST_TARGET
 
@@ -195,12 +196,12 @@ def test_padding_of_the_source_is_respected(tiny: LoadedModel, side: str) -> Non
         "attention_mask": torch.cat([torch.full_like(part, part is ids) for part in parts], 1),
         "decoder_input_ids": inputs["decoder_input_ids"],
     }
-    with recording(Recorder()) as recorder, tiny.running(), torch.no_grad():
+    with recording(Recording(AttentionHooks(kept_rows=(0,)))) as recorded, tiny.running(), torch.no_grad():
         tiny.network(**padded)
         own = twin_of(tiny)(**padded, output_attentions=True)
     real = slice(5, None) if side == "left" else slice(0, ids.shape[1])
     hidden = slice(0, 5) if side == "left" else slice(ids.shape[1], None)
-    for site, layers in tiny.verification.layout.arrange(recorder.layers).items():
+    for site, layers in tiny.verification.layout.arrange(recorded.layers[0]).items():
         for kept, theirs in zip(layers, own[SITES[site].outputs], strict=True):
             assert kept is not None
             ours = RebuiltLayer(kept).weights(slice(None), slice(0, kept.query.shape[1])).cpu().numpy()

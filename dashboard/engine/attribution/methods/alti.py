@@ -2,7 +2,6 @@
 
 import torch
 
-from dashboard.engine.attention.capture import watching
 from dashboard.engine.attribution.method import METHODS, Cost, Method, Options, Scored
 from dashboard.engine.attribution.propagation import notes_on_the_way, reading_passes, start, times
 from dashboard.engine.attribution.question import Question
@@ -31,13 +30,10 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
         wires.joined()  # before anything long
     relevance = start(question, part_of(report, 0.0, 0.2))
     there = part_of(report, 0.2, 0.3)
-    with (
-        model.running(),
-        torch.no_grad(),
-        watching(lambda n: there("Keeping the stream", n / len(wired.present))),
-        keeping_streams(wired) as streams,
-    ):
-        question.whole()
+    into = trace.recording(lambda n: there("Keeping the stream", n / len(wired.present)))
+    streams = keeping_streams(wired, into)
+    with model.running(), torch.no_grad():
+        question.whole(into)
     errors: list[float] = []
     layers = list(zip(rebuilt_layers(trace), wired.present, streams, strict=True))
     for n_done, (layer, wires, around) in enumerate(reversed(layers)):

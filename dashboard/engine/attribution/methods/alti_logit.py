@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dashboard.engine.attention.capture import watching
+from dashboard.engine.attention.recording import ModuleHook
 from dashboard.engine.attribution.method import METHODS, Check, Method, Options, Scored
 from dashboard.engine.attribution.methods.alti import cost
 from dashboard.engine.attribution.propagation import notes_on_the_way, times
@@ -53,21 +53,15 @@ def _run_to_the_end(question: Question, wired: Wiring, position: int, norm: Line
     """One pass that keeps the streams; a way back only through the unembedding."""
     seen: list[tuple[Tensor, Tensor]] = []
 
-    def split(module: Any, args: tuple[Any, ...], output: Tensor) -> Tensor:
+    def split(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> Tensor:
         seen.append((args[0].detach(), output.detach().requires_grad_()))
         return seen[-1][1]
 
-    with (
-        question.trace.model.running(),
-        torch.enable_grad(),
-        watching(lambda n: report("Keeping the stream", n / len(wired.present))),
-        keeping_streams(wired) as streams,
-    ):
-        hook = norm.module.register_forward_hook(split)
-        try:
-            objective = question.objective(question.whole())[0]
-        finally:
-            hook.remove()
+    into = question.trace.recording(lambda n: report("Keeping the stream", n / len(wired.present)))
+    streams = keeping_streams(wired, into)
+    into.modules[norm.module] = ModuleHook(after=split)
+    with question.trace.model.running(), torch.enable_grad():
+        objective = question.objective(question.whole(into))[0]
         before, after = seen[-1]
         (gradient,) = torch.autograd.grad(objective, after)
     place = position - question.n_tokens  # from the end: the head may be given the last places alone

@@ -1,11 +1,11 @@
 """The target's logit, handed back layer by layer to the tokens by rules made for attention."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
+from dashboard.engine.attention.recording import ModuleHook, Recording
 from dashboard.engine.attribution.method import METHODS, Check, Cost, Method, Option, Options, Scored, there_and_back
 from dashboard.engine.attribution.question import Question
 from dashboard.engine.errors import Unsupported
@@ -33,16 +33,19 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
             "Choose input × gradient or leave one out.",
         )
     n_calls = model.n_calls
+    into = trace.recording(lambda n_done: report(_MESSAGE, n_done / n_calls / 3))
     rules = relevance_rules(
         model.network,
         model.title,
+        into,
         follow_weights=options["weights"] == "followed",
         on_back=lambda n_done: report(_MESSAGE, min(1.0, (1 + 2 * n_done / n_calls) / 3)),
     )
     with model.running(), torch.enable_grad(), stop_before_memory_ends(model.network):
         embeddings = question.embeddings()[None].detach().clone().requires_grad_(True)
-        with rules as account, _keeping_target(trace) as target:
-            logits = question.from_embeddings(embeddings, lambda n_done: report(_MESSAGE, n_done / n_calls / 3))
+        target = _keeping_target(trace, into)
+        with rules as account:
+            logits = question.from_embeddings(embeddings, into)
             objective = question.objective(logits)[0]
         _same_values(question, logits.detach())
         gradient, *of_target = torch.autograd.grad(objective, [embeddings, *target])
@@ -62,24 +65,18 @@ _OF_TARGET = (
 )
 
 
-@contextmanager
-def _keeping_target(trace: Trace) -> Iterator[list[torch.Tensor]]:
-    """Within this block, what the decoder reads is an input too, where the model has one: its embeddings are kept."""
+def _keeping_target(trace: Trace, into: Recording) -> list[torch.Tensor]:
+    """What the decoder reads is an input too, where the model has one: its embeddings, kept by the recording's pass."""
     kept: list[torch.Tensor] = []
-    if trace.encoded.target is None:
-        yield kept
-        return
 
-    def keep(module: Any, given: Any, embeddings: torch.Tensor) -> torch.Tensor:
+    def keep(module: Any, args: Any, kwargs: Any, embeddings: torch.Tensor) -> torch.Tensor:
         kept.append(embeddings.detach().requires_grad_())
         return kept[-1]
 
-    # The source comes as embeddings, so that only the target is looked up.
-    hook = trace.model.network.get_decoder().get_input_embeddings().register_forward_hook(keep)
-    try:
-        yield kept
-    finally:
-        hook.remove()
+    if trace.encoded.target is not None:
+        # The source comes as embeddings, so that only the target is looked up.
+        into.modules[trace.model.network.get_decoder().get_input_embeddings()] = ModuleHook(after=keep)
+    return kept
 
 
 def _relevance(inputs: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]) -> float:

@@ -1,16 +1,16 @@
 """How far each layer's outputs turn when one token's values are missing in that layer."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dashboard.engine.attention.capture import silencing, watching
+from dashboard.engine.attention.hooks import AttentionHooks
 from dashboard.engine.attention.layers import RebuiltLayer, row_blocks
+from dashboard.engine.attention.layout import Layout
+from dashboard.engine.attention.recording import ModuleHook, Recording, recording
 from dashboard.engine.attribution.method import METHODS, Cost, Method, Options, Scored, forward_passes
 from dashboard.engine.attribution.propagation import notes_on_the_way, reading_passes, resting, start
 from dashboard.engine.attribution.question import Question
@@ -28,6 +28,7 @@ _LARGEST_BATCH = 32
 class _BlockCall:
     """How a block was called, so that it can be called again, and what it gave."""
 
+    layer: int
     block: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -42,19 +43,15 @@ class _BlockCall:
         return next(tensors(self.block(*args, **kwargs)))
 
 
-@contextmanager
-def _keeping_calls(wired: Wiring) -> Iterator[list[_BlockCall]]:
+def _keeping_calls(wired: Wiring, into: Recording) -> list[_BlockCall]:
     kept: list[_BlockCall] = []
 
-    def keep(block: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        kept.append(_BlockCall(block, args, kwargs, next(tensors(result))[0].detach()))
+    def keep(block: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        index = wired.present[len(kept)].index
+        kept.append(_BlockCall(index, block, args, kwargs, next(tensors(output))[0].detach()))
 
-    hooks = [block.register_forward_hook(keep, with_kwargs=True) for block in {layer.block for layer in wired.present}]
-    try:
-        yield kept
-    finally:
-        for hook in hooks:
-            hook.remove()
+    into.modules |= {layer.block: ModuleHook(after=keep) for layer in wired.present}
+    return kept
 
 
 def _cosine_distance(
@@ -63,6 +60,13 @@ def _cosine_distance(
     """1 − cos, as half the squared distance of the directions: exact where it is tiny."""
     directions = [v.float() / v.float().norm(dim=-1, keepdim=True).clamp_min(1e-30) for v in (changed, original)]
     return (directions[0] - directions[1]).square().sum(-1) / 2
+
+
+def _silencing(hooks: AttentionHooks, tokens: list[int], layer: int) -> Recording:
+    """A run of one layer on a batch: in each row another token's values are zero, beside what the trace changed."""
+    (own,) = hooks.of_rows(1)
+    silenced = (replace(own, silenced_values=own.silenced_values | {token}) for token in tokens)
+    return Recording(AttentionHooks(tuple(silenced)), Layout((("self", layer),), {"self": layer + 1}))
 
 
 @torch.no_grad()
@@ -77,7 +81,7 @@ def _moved(
     found = torch.zeros(rows.stop - rows.start, n_tokens, device=relevance.device)  # [row, key]
     for tokens in torch.arange(n_tokens, device=relevance.device).split(batch):
         report(f"Running each layer without each of {n_tokens} tokens' values", float(tokens[0]) / n_tokens)
-        with model.running(), silencing(tokens):
+        with model.running(), recording(_silencing(question.trace.hooks, tokens.tolist(), call.layer)):
             found[:, tokens] = _cosine_distance(call.again(len(tokens))[:, rows], call.output[rows]).T
     for block in row_blocks(len(found), n_tokens):
         # A row that does not see the token cannot turn: the rest is rounding.
@@ -94,13 +98,10 @@ def run(question: Question, options: Options, report: Progress) -> Scored:
     wired = wiring(model)
     relevance = start(question, part_of(report, 0.0, 0.1))
     there = part_of(report, 0.1, 0.15)
-    with (
-        model.running(),
-        torch.no_grad(),
-        watching(lambda n: there("Keeping how each layer is called", n / len(wired.present))),
-        _keeping_calls(wired) as calls,
-    ):
-        question.whole()
+    into = trace.recording(lambda n: there("Keeping how each layer is called", n / len(wired.present)))
+    calls = _keeping_calls(wired, into)
+    with model.running(), torch.no_grad():
+        question.whole(into)
     layers = list(zip(rebuilt_layers(trace), calls, strict=True))
     for n_done, (layer, call) in enumerate(reversed(layers)):
         step = part_of(report, 0.15 + 0.85 * n_done / len(layers), 0.15 + 0.85 * (n_done + 1) / len(layers))

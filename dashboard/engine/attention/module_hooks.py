@@ -1,0 +1,47 @@
+"""Hooks on every module of a network, installed once, that do what the recording of the running pass says.
+
+No pass registers or removes hooks, or replaces a module's `forward`: passes of several threads share one network.
+"""
+
+from typing import Any
+
+from torch import nn
+
+from dashboard.engine.attention.recording import ModuleHook, Recording, current
+
+_INSTALLED = "attention_dashboard_hooked"
+
+
+def install(network: nn.Module) -> None:
+    """Lets recordings read and change what goes into the network's modules and comes out; harmless when repeated."""
+    for module in network.modules():
+        if not getattr(module, _INSTALLED, False):
+            module.register_forward_pre_hook(_before, with_kwargs=True)
+            module.register_forward_hook(_after, with_kwargs=True)
+            setattr(module, _INSTALLED, True)
+
+
+def _asked(recording: Recording, module: nn.Module) -> list[ModuleHook]:
+    asked = (recording.every_module, recording.modules.get(module))
+    return [hook for hook in asked if hook is not None]
+
+
+def _before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    recording = current()
+    if recording is None or not (recording.modules or recording.every_module):
+        return None
+    for hook in _asked(recording, module):
+        if hook.before is not None:
+            args, kwargs = hook.before(module, args, kwargs) or (args, kwargs)
+    return args, kwargs
+
+
+def _after(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+    recording = current()
+    if recording is None or not (recording.modules or recording.every_module):
+        return None
+    for hook in _asked(recording, module):
+        if hook.after is not None:
+            changed = hook.after(module, args, kwargs, output)
+            output = output if changed is None else changed
+    return output

@@ -1,0 +1,230 @@
+"""A forward pass under way: which hooks hold, and what it leaves behind. One context variable knows about it.
+
+Each thread has its own, so passes with other hooks can run side by side through one shared network.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from dashboard.engine.attention.captured_layer import CapturedLayer
+from dashboard.engine.attention.hooks import AttentionHooks, RowChanges
+from dashboard.engine.attention.layout import Layout
+from dashboard.engine.attention.position_bias import PositionBias, from_matrix
+from dashboard.engine.attention.visibility import Visibility, from_additive_mask, unmasked
+
+# Tensors that the interface passes along and that do not touch the softmax.
+_HARMLESS = {"position_ids", "cache_position", "cache", "attention_mask_2d", "past_key_values"}
+_UNDERSTOOD = {"s_aux", "position_bias"}
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionCall:
+    """One call of the attention function.
+
+    Attributes:
+        module: Which module of the network asked for attention.
+        layer_index: The number that the module gives itself.
+        query: Position-encoded.
+        key: The same.
+        value: Beside it.
+        mask: Additive, as the model passes it.
+        causal: No query looks ahead, which the mask does not say.
+        scaling: Of the scores.
+        extras: All else that the interface passes along.
+    """
+
+    module: nn.Module
+    layer_index: int | None
+    query: Float[Tensor, "batch head query dim"]
+    key: Float[Tensor, "batch kv_head key dim"]
+    value: Float[Tensor, "batch kv_head key value_dim"]
+    mask: Tensor | None
+    causal: bool
+    scaling: float | None
+    extras: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What one layer's heads put out, before the output projection mixes them; part of the graph of gradients."""
+
+    values: Float[Tensor, "batch query head dim"]
+    layer_index: int | None
+    module: nn.Module
+    """Which module of the network asked for attention."""
+
+
+@dataclass(frozen=True)
+class ModuleHook:
+    """Reads or changes what goes into a module and what comes out of it.
+
+    Attributes:
+        before: Called with module, args and kwargs; gives back both anew, or None to leave them.
+        after: Called with module, args, kwargs and the output; gives back another output, or None to leave it.
+    """
+
+    before: Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], Any] | None = None
+    after: Callable[[nn.Module, tuple[Any, ...], dict[str, Any], Any], Any] | None = None
+
+
+@dataclass(eq=False)
+class Recording:
+    """One forward pass: what it is told, and what it leaves behind.
+
+    Attributes:
+        hooks: What its attention changes and keeps.
+        layout: Which attention call is which site and layer; without it all are layers of one stack.
+        on_layer: Told, at each attention, how many have begun; an exception in it ends the pass.
+        modules: What is read or changed at modules outside the attention function.
+        every_module: The same, at every module of the network.
+        layers: For each kept row, its layers in the order in which they ran.
+        layer_indices: The number that the module of each call gives itself.
+        contexts: What each layer's heads put out, where it is kept.
+        unknown: Names of tensors that were passed along and may change the softmax.
+    """
+
+    hooks: AttentionHooks = field(default_factory=AttentionHooks)
+    layout: Layout | None = None
+    on_layer: Callable[[int], None] | None = None
+    modules: dict[nn.Module, ModuleHook] = field(default_factory=dict)
+    every_module: ModuleHook | None = None
+    layers: dict[int, list[CapturedLayer]] = field(init=False)
+    layer_indices: list[int | None] = field(init=False, default_factory=list)
+    contexts: list[Context] = field(init=False, default_factory=list)
+    unknown: set[str] = field(init=False, default_factory=set)
+    # Layers share masks and biases: each is examined once. The tensor is kept beside its result so its id stays taken.
+    _known: dict[tuple[Any, ...], tuple[Tensor | None, Any]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.layers = {row: [] for row in self.hooks.kept_rows}
+
+    def start(self, call: AttentionCall) -> AttentionCall:
+        """The call with what the hooks change in it."""
+        site, layer = self._place()
+        self.layer_indices.append(call.layer_index)
+        if self.on_layer is not None:
+            self.on_layer(len(self.layer_indices))
+        if not self.hooks.changes:
+            return call
+        rows = self.hooks.of_rows(len(call.query))
+        flattened = [(site, layer) in row.flattened for row in rows]
+        if any(flattened):
+            even = torch.tensor(flattened, device=call.query.device)[:, None, None, None]
+            call = replace(call, query=call.query.masked_fill(even, 0))
+        if site == "decoder":  # its keys are what is written so far, not the input
+            return call
+        if any(row.silenced_values for row in rows):
+            silenced = self._marked("silenced", rows, call.key)[:, None, :, None]
+            call = replace(call, value=call.value.masked_fill(silenced, 0))
+        if any(row.hidden_keys for row in rows):
+            call = replace(call, mask=self._hidden(call, self._marked("hidden", rows, call.key)))
+        return call
+
+    def keep(self, call: AttentionCall, output: Float[Tensor, "batch query head value_dim"]) -> None:
+        """Keeps what the hooks ask for of one call and its output."""
+        if self.hooks.keep_contexts:
+            self.contexts.append(Context(output.requires_grad_(), call.layer_index, call.module))
+        if not self.layers:
+            return
+        for name, extra in call.extras.items():
+            if isinstance(extra, Tensor) and name not in _HARMLESS | _UNDERSTOOD:
+                self.unknown.add(name)
+        for row, layers in self.layers.items():
+            layers.append(self._captured(call, row, output))
+
+    def _captured(self, call: AttentionCall, row: int, output: Tensor) -> CapturedLayer:
+        mask, bias, sinks = call.mask, call.extras.get("position_bias"), call.extras.get("s_aux")
+        if mask is not None and mask.shape[1] > 1 and bias is None and self._hides_nothing(mask):
+            mask, bias = None, mask  # BEiT: a number for each head that hides nothing
+        return CapturedLayer(
+            query=call.query[row].detach(),
+            key=call.key[row].detach(),
+            value=call.value[row].detach(),
+            visibility=self._visibility(mask, call, row),
+            scaling=call.scaling if call.scaling is not None else call.query.shape[-1] ** -0.5,
+            softcap=call.extras.get("softcap"),
+            sinks=None if sinks is None else sinks.detach(),
+            bias=self._bias(bias, row, call.key.shape[2]),
+            last_output=output[row, -1].detach().clone(),
+        )
+
+    def _place(self) -> tuple[str, int]:
+        """Site and layer of the call that begins."""
+        number = len(self.layer_indices)
+        known = self.layout is not None and number < len(self.layout.calls)
+        return self.layout.calls[number] if known and self.layout is not None else ("self", number)
+
+    def _marked(self, what: str, rows: tuple[RowChanges, ...], key: Tensor) -> Bool[Tensor, "batch key"]:
+        """True for the keys of each row that are hidden or silenced."""
+
+        def mark() -> Tensor:
+            marked = torch.zeros(len(rows), key.shape[2], dtype=torch.bool)
+            for row, changes in enumerate(rows):
+                marked[row, sorted(changes.hidden_keys if what == "hidden" else changes.silenced_values)] = True
+            return marked.to(key.device)
+
+        return self._once((what, key.shape[2]), None, mark)
+
+    def _hidden(self, call: AttentionCall, hidden: Bool[Tensor, "batch key"]) -> Tensor:
+        """The additive mask with what is hidden."""
+        shape = (call.query.shape[2], call.key.shape[2])
+
+        def hide() -> Tensor:
+            mask = call.mask
+            if mask is None:
+                allowed = unmasked(*shape, causal=call.causal, device=call.query.device)
+                mask = allowed.additive(slice(None)).to(call.query.dtype)[None, None]
+            return mask.masked_fill(hidden[:, None, None], torch.finfo(call.query.dtype).min)
+
+        return self._once(("mask", id(call.mask), *shape, call.causal), call.mask, hide)
+
+    def _visibility(self, mask: Tensor | None, call: AttentionCall, row: int) -> Visibility:
+        n_queries, n_keys = call.query.shape[2], call.key.shape[2]
+        if mask is None:
+            return unmasked(n_queries, n_keys, causal=call.causal, device=call.query.device)
+        own = mask[min(row, len(mask) - 1), 0, :, :n_keys].expand(n_queries, -1)  # one row may stand for all of them
+        return self._once(("seen", id(mask), row, n_queries, n_keys), mask, lambda: from_additive_mask(own))
+
+    def _bias(self, matrix: Tensor | None, row: int, n_keys: int) -> PositionBias | None:
+        if matrix is None:
+            return None
+        own = matrix[min(row, len(matrix) - 1), :, :, :n_keys].detach()
+        return self._once(("bias", id(matrix), row, n_keys), matrix, lambda: from_matrix(own))
+
+    def _hides_nothing(self, mask: Tensor) -> bool:
+        return self._once(("open", id(mask)), mask, lambda: bool((mask > torch.finfo(mask.dtype).min / 2).all()))
+
+    def _once(self, key: tuple[Any, ...], source: Tensor | None, make: Callable[[], Any]) -> Any:
+        if key not in self._known:
+            self._known[key] = (source, make())
+        return self._known[key][1]
+
+    def finish(self) -> None:
+        """Forgets what was only needed while the pass ran."""
+        self._known.clear()
+
+
+_current: ContextVar[Recording | None] = ContextVar("attention_dashboard_recording", default=None)
+
+
+def current() -> Recording | None:
+    """The recording of the pass that this thread is in; None outside of all."""
+    return _current.get()
+
+
+@contextmanager
+def recording(into: Recording) -> Iterator[Recording]:
+    """Within this block, and this thread, passes follow the recording's hooks and fill it."""
+    token = _current.set(into)
+    try:
+        yield into
+    finally:
+        _current.reset(token)
+        into.finish()
