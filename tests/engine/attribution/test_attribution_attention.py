@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from dashboard.commands import bench
 from dashboard.engine import METHODS, Cancelled, LoadedModel, Trace, attribute, load_model, trace
+from dashboard.engine.attention import layers as attention_layers
 from dashboard.engine.attention.layers import RebuiltLayer
 from dashboard.engine.attribution.attribute import ask, chosen_options
 from dashboard.engine.attribution.methods import value_zeroing
@@ -249,7 +250,7 @@ def test_attention_is_split_in_blocks_that_count_heads(
     found, _ = traced("llama", tmp_path, device)
     layer, wired = found.layers["self"][0], wiring(found.model).present[0]
     assert isinstance(layer, RebuiltLayer)
-    monkeypatch.setattr(attention, "BLOCK_WEIGHTS", 1000)
+    monkeypatch.setattr(attention_layers, "BLOCK_WEIGHTS", 1000)
     last = len(found.tokens) - 1
     for keys, parts in SplitAttention(layer, wired).blocks(slice(last, last + 1)):
         n_keys, hidden = keys.stop - keys.start, parts.shape[-1]
@@ -299,7 +300,7 @@ def test_small_blocks_change_nothing(name: str, tmp_path: Path, device: str, mon
     methods = [method for method in FOLLOWING if method != "alti_logit" or "bert" not in name]
     whole = {method: attribute(found, method).scores for method in methods}
     for numbers in (200, 700):
-        monkeypatch.setattr(attention, "BLOCK_WEIGHTS", numbers)
+        monkeypatch.setattr(attention_layers, "BLOCK_WEIGHTS", numbers)
         for method in methods:
             np.testing.assert_allclose(attribute(found, method).scores, whole[method], rtol=1e-4, atol=1e-5)
 

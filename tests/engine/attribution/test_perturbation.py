@@ -120,7 +120,9 @@ def test_what_comes_before_a_hidden_token_is_not_run_again(
     )  # or a short text is one batch, which starts at its start
     run: list[int] = []
     original = perturbation.logits_from
-    monkeypatch.setattr(removal, "logits_from", lambda q, kept, start: run.append(start) or original(q, kept, start))
+    monkeypatch.setattr(
+        perturbation, "logits_from", lambda q, kept, start: run.append(start) or original(q, kept, start)
+    )
     values = values_of_subsets(question, keep)
     assert (len(run) > 0) == reuses == prefix_cache.can_reuse(question)
     if reuses:

@@ -3,6 +3,7 @@
 import pytest
 
 from dashboard.commands import bench
+from dashboard.engine import load_model
 
 
 @pytest.mark.slow
