@@ -14,6 +14,8 @@ install_import_hook("dashboard.engine", "beartype.beartype")
 
 from dashboard.engine import LoadedModel, load_model  # noqa: E402
 
+pytest_plugins = ["browser"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--device", default="cpu", help="where models run: cpu (default), cuda or mps")

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from alignments import SOURCE, TARGET, long_weights, weights
+from browser import Gallery, expect_events
+from playwright import sync_api
 
 from components import alignment
 from components.tokens import TokenLabel
 from components.wire import unpack
-
-sync_api = pytest.importorskip("playwright.sync_api") if os.environ.get("CI") != "true" else None
-if sync_api is None:
-    from playwright import sync_api
 
 WORDS = [TokenLabel("The"), TokenLabel("</script>", space=True), TokenLabel("</s>", special=True)]
 WEIGHTS = np.array([[0.2, 0.5, 0.3], [np.nan, np.nan, np.nan], [0.4, 0.4, np.nan], [0, 0, 1]])
@@ -86,28 +83,8 @@ def test_events_are_checked(sent: object, expected: int | None) -> None:
 
 
 @pytest.fixture(scope="module")
-def gallery(serve: Callable[[str], str]) -> str:
-    return serve("alignment_gallery_app.py")
-
-
-@pytest.fixture
-def page(gallery: str, browser: sync_api.Browser, request: pytest.FixtureRequest) -> Iterator[sync_api.Page]:
-    """A fresh session, as wide and as dark as a test asks; an error in the component's script fails the test."""
-    look: dict[str, Any] = {"width": 1440, "scheme": "light"} | getattr(request, "param", {})
-    errors: list[str] = []
-    opened = browser.new_page(viewport={"width": look["width"], "height": 1100}, color_scheme=look["scheme"])
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.goto(gallery)
-    opened.get_by_test_id("alignment").nth(2).wait_for(timeout=30_000)
-    opened.evaluate("document.fonts.ready")
-    yield opened
-    opened.close()
-    assert not errors
-
-
-def events(page: sync_api.Page, text: str) -> None:
-    """Waits until the app says that exactly these events arrived."""
-    sync_api.expect(page.get_by_text("events:")).to_have_text(f"events: {text}", timeout=10_000)
+def gallery(serve: Callable[..., Gallery]) -> Gallery:
+    return serve("alignment_gallery_app.py", {"alignment": 3})
 
 
 def word(page: sync_api.Page, side: str, index: int, nth: int = 0) -> sync_api.Locator:
@@ -229,7 +206,7 @@ def test_the_toggle_shows_all_above_ten_per_cent(page: sync_api.Page) -> None:
         ]
         assert heard == f"{said(TARGET[target])} → {', '.join(found) or 'no value'}"
     word(page, "target", 3).click()
-    events(page, "select 3")
+    expect_events(page, "select 3")
     pressed = page.get_by_role("button", name="All above").first
     sync_api.expect(pressed).to_have_attribute("aria-pressed", "true")  # a new run of the page keeps it
     page.get_by_role("button", name="Strongest only").first.click()
@@ -240,14 +217,14 @@ def test_the_toggle_shows_all_above_ten_per_cent(page: sync_api.Page) -> None:
 def test_a_click_selects_and_another_gives_up(page: sync_api.Page) -> None:
     chosen = page.get_by_test_id("alignment").first.locator("[aria-selected=true]")
     word(page, "target", 8).click()
-    events(page, "select 8")
+    expect_events(page, "select 8")
     sync_api.expect(chosen).to_have_attribute("data-index", "8")
     page.get_by_text("events:").hover()
     sync_api.expect(page.get_by_test_id("alignment-readout").first).to_contain_text("“ ein”(8) →“ a”0.891")
     assert painted(page, 7, 8, "overlay") > 100
     assert page.get_by_test_id("alignment").first.locator("canvas.base").evaluate("c => c.style.opacity") == "0.1"
     word(page, "target", 8).click()
-    events(page, "select 8, select -1")
+    expect_events(page, "select 8, select -1")
     sync_api.expect(chosen).to_have_count(0)
 
 
@@ -256,11 +233,11 @@ def test_the_keyboard_goes_from_word_to_word(page: sync_api.Page) -> None:
     word(page, "target", 0).focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowRight", "Enter"):
         page.keyboard.press(key)
-    events(page, "select 2")
+    expect_events(page, "select 2")
     sync_api.expect(page.get_by_test_id("alignment-tip").first).to_have_attribute("data-word", "target 2")
     page.keyboard.press("End")
     page.keyboard.press("Enter")
-    events(page, "select 2, select 12")
+    expect_events(page, "select 2, select 12")
     assert page.get_by_test_id("alignment").first.locator("[tabindex='0']").count() == 1
 
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from browser import Gallery
 from chats import BANDS, CHAT
+from playwright import sync_api
 
 from components import token_strip
 from components.tokens import TokenLabel
 from components.wire import unpack
-
-sync_api = pytest.importorskip("playwright.sync_api") if os.environ.get("CI") != "true" else None
-if sync_api is None:
-    from playwright import sync_api
 
 WORDS = [TokenLabel("a"), TokenLabel("b"), TokenLabel("c"), TokenLabel("d")]
 
@@ -35,23 +32,8 @@ def test_bands_that_overlap_or_leave_the_text_are_refused(bands: list[tuple[int,
 
 
 @pytest.fixture(scope="module")
-def gallery(serve: Callable[[str], str]) -> str:
-    return serve("bands_gallery_app.py")
-
-
-@pytest.fixture
-def page(gallery: str, browser: sync_api.Browser, request: pytest.FixtureRequest) -> Iterator[sync_api.Page]:
-    """A fresh session, as wide and as dark as a test asks; an error in the component's script fails the test."""
-    look: dict[str, Any] = {"width": 1440, "scheme": "light"} | getattr(request, "param", {})
-    errors: list[str] = []
-    opened = browser.new_page(viewport={"width": look["width"], "height": 1100}, color_scheme=look["scheme"])
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.goto(gallery)
-    opened.get_by_test_id("token-strip").nth(2).wait_for(timeout=30_000)
-    opened.evaluate("document.fonts.ready")
-    yield opened
-    opened.close()
-    assert not errors
+def gallery(serve: Callable[..., Gallery]) -> Gallery:
+    return serve("bands_gallery_app.py", {"token-strip": 3})
 
 
 def bands(page: sync_api.Page, nth: int = 0) -> list[dict[str, Any]]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +13,6 @@ import pytest
 from components import bertviz_view
 from components.bertviz_view import LIMIT, head_view, model_view
 
-sync_api = pytest.importorskip("playwright.sync_api") if os.environ.get("CI") != "true" else None
-if sync_api is None:
-    from playwright import sync_api
-
-BROWSER = shutil.which("chromium")
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ATTACK = "</script><script>window.hacked=1</script>"
 TOKENS = ["The", ATTACK, "<b>café</b>", "<!--"]
 VIEWS: dict[str, Any] = {"head": head_view, "model": model_view}
@@ -87,18 +78,6 @@ def test_what_cannot_be_drawn_is_refused_with_an_alternative(view: str) -> None:
 def test_drawing_does_not_import_the_package() -> None:
     source = Path(bertviz_view.__file__).read_text()
     assert "import bertviz" not in source
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if BROWSER is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no chromium on this machine, and in CI these tests must run")
-        pytest.skip("no chromium on this machine")
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.mark.browser

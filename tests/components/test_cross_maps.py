@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+from browser import Gallery, expect_events
+from playwright import sync_api
 
 from components import head_atlas
 from components.wire import unpack
-
-sync_api = pytest.importorskip("playwright.sync_api") if os.environ.get("CI") != "true" else None
-if sync_api is None:
-    from playwright import sync_api
 
 MAPS = {"wide": (0, 12, 40), "tall": (1, 40, 12)}  # place on the page, queries, keys
 # place on the page, layers, heads, query pixels, key pixels
@@ -40,28 +37,8 @@ def test_thumbnails_keep_their_shape(shape: tuple[int, ...]) -> None:
 
 
 @pytest.fixture(scope="module")
-def gallery(serve: Callable[[str], str]) -> str:
-    return serve("cross_gallery_app.py")
-
-
-@pytest.fixture
-def page(gallery: str, browser: sync_api.Browser) -> Iterator[sync_api.Page]:
-    """A fresh session; an error in any component's script fails the test."""
-    errors: list[str] = []
-    opened = browser.new_page(viewport={"width": 1440, "height": 1000})
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.goto(gallery)
-    sync_api.expect(opened.get_by_test_id("head-atlas")).to_have_count(6, timeout=30_000)
-    opened.get_by_test_id("token-strip").wait_for()
-    opened.evaluate("document.fonts.ready")
-    yield opened
-    opened.close()
-    assert not errors
-
-
-def events(page: sync_api.Page, text: str) -> None:
-    """Waits until the app says that exactly these events arrived."""
-    sync_api.expect(page.get_by_text("events:")).to_have_text(f"events: {text}", timeout=10_000)
+def gallery(serve: Callable[..., Gallery]) -> Gallery:
+    return serve("cross_gallery_app.py", {"heat-map": 2, "head-atlas": 6, "token-strip": 1})
 
 
 def cells(page: sync_api.Page, name: str) -> dict[str, tuple[float, float]]:
@@ -101,14 +78,14 @@ def test_pin_and_zoom_tell_queries_from_keys(page: sync_api.Page, name: str) -> 
     canvas, readout = page.get_by_test_id("heat-map").nth(place), page.get_by_test_id("heat-map-readout").nth(place)
     edges = cells(page, name)
     canvas.click(position={"x": edges["x"][1] - 1, "y": edges["y"][1] - 1})
-    events(page, f"{name} pin {queries - 1}")
+    expect_events(page, f"{name} pin {queries - 1}")
     page.get_by_text("events:").hover()
     sync_api.expect(readout).to_contain_text(f"target{queries - 1}”({queries - 1})→“ source{keys - 1}”({keys - 1})")
     canvas.focus()
     page.keyboard.press("End")
     page.keyboard.press("+")
     window = (queries - 1 - queries // 4, queries, keys - 1 - keys // 4, keys)
-    events(page, f"{name} pin {queries - 1}, {name} zoom {window}")
+    expect_events(page, f"{name} pin {queries - 1}, {name} zoom {window}")
 
 
 @pytest.mark.parametrize("name", ATLASES)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-
-sync_api = pytest.importorskip("playwright.sync_api") if os.environ.get("CI") != "true" else None
-if sync_api is None:
-    from playwright import sync_api
+from browser import Gallery, expect_events
+from playwright import sync_api
 
 pytestmark = pytest.mark.browser
 
@@ -17,28 +14,8 @@ COMPONENTS = ("head-atlas", "heat-map", "head-lines", "query-key")
 
 
 @pytest.fixture(scope="module")
-def gallery(serve: Callable[[str], str]) -> str:
-    return serve("heads_gallery_app.py")
-
-
-@pytest.fixture
-def page(gallery: str, browser: sync_api.Browser) -> Iterator[sync_api.Page]:
-    """A fresh session; an error in any component's script fails the test."""
-    errors: list[str] = []
-    opened = browser.new_page(viewport={"width": 1440, "height": 1000})
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.goto(gallery)
-    for name in COMPONENTS:
-        opened.get_by_test_id(name).first.wait_for(timeout=30_000)
-    opened.evaluate("document.fonts.ready")
-    yield opened
-    opened.close()
-    assert not errors
-
-
-def events(page: sync_api.Page, text: str) -> None:
-    """Waits until the app says that exactly these events arrived."""
-    sync_api.expect(page.get_by_text("events:")).to_have_text(f"events: {text}", timeout=10_000)
+def gallery(serve: Callable[..., Gallery]) -> Gallery:
+    return serve("heads_gallery_app.py", {"head-atlas": 2, "heat-map": 4, "head-lines": 2, "query-key": 1})
 
 
 def named(readout: sync_api.Locator) -> tuple[int, int]:
@@ -72,11 +49,11 @@ def test_a_click_selects_and_with_a_key_held_compares(page: sync_api.Page) -> No
     place = {"x": 180, "y": 100}
     atlas.click(position=place)
     chosen = named(readout)
-    events(page, f"select {chosen}")
+    expect_events(page, f"select {chosen}")
     atlas.click(position=place, modifiers=["Shift"])
-    events(page, f"select {chosen}, compare {chosen}")
+    expect_events(page, f"select {chosen}, compare {chosen}")
     atlas.click(position=place, modifiers=["Control"])
-    events(page, f"select {chosen}, compare {chosen}, compare {chosen}")
+    expect_events(page, f"select {chosen}, compare {chosen}, compare {chosen}")
 
 
 def test_the_atlas_obeys_the_keyboard_and_brings_heads_into_view(page: sync_api.Page) -> None:
@@ -87,9 +64,9 @@ def test_the_atlas_obeys_the_keyboard_and_brings_heads_into_view(page: sync_api.
     assert named(readout) == (25, 2)
     assert atlas.evaluate("node => node.closest('.viewport').scrollTop") > 0
     page.keyboard.press("Shift+Enter")
-    events(page, "compare (25, 2)")
+    expect_events(page, "compare (25, 2)")
     page.keyboard.press("Enter")
-    events(page, "compare (25, 2), select (25, 2)")
+    expect_events(page, "compare (25, 2), select (25, 2)")
 
 
 def test_heads_in_a_given_order_flow_in_rows(page: sync_api.Page) -> None:
@@ -133,7 +110,7 @@ def test_maps_of_a_group_point_together_and_read_their_own_numbers(page: sync_ap
 def test_a_linked_map_reports_its_zoom(page: sync_api.Page) -> None:
     page.get_by_test_id("heat-map").first.focus()
     page.keyboard.press("+")
-    events(page, "zoom (5, 8, 0, 3)")
+    expect_events(page, "zoom (5, 8, 0, 3)")
 
 
 def test_pointing_at_a_token_reads_its_strongest_lines(page: sync_api.Page) -> None:
@@ -153,13 +130,13 @@ def test_pointing_at_a_token_reads_its_strongest_lines(page: sync_api.Page) -> N
 def test_a_click_keeps_a_query_and_another_lets_it_go(page: sync_api.Page) -> None:
     canvas, readout = page.get_by_test_id("head-lines").first, page.get_by_test_id("head-lines-readout").first
     canvas.click(position={"x": 60, "y": 4 * 20 + 10})
-    events(page, "pin 4")
+    expect_events(page, "pin 4")
     page.get_by_text("events:").hover()
     sync_api.expect(readout).to_have_attribute("data-index", "4")
     canvas.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    events(page, "pin 4, pin -1")
+    expect_events(page, "pin 4, pin -1")
 
 
 def test_512_tokens_are_reached_by_scrolling(page: sync_api.Page) -> None:
@@ -186,7 +163,7 @@ def test_the_sum_of_products_is_read_out_with_what_the_model_adds(page: sync_api
     key = readout.get_attribute("data-key")
     assert "added" not in readout.inner_text()
     page.keyboard.press("Enter")
-    events(page, f"key {key}")
+    expect_events(page, f"key {key}")
 
 
 @pytest.mark.parametrize("width", [480, 900])

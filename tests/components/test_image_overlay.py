@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from browser import Gallery, expect_events
 from PIL import Image
+from playwright import sync_api
 
 from components import image_overlay
 from components.wire import unpack
-
-sync_api = pytest.importorskip("playwright.sync_api") if os.environ.get("CI") != "true" else None
-if sync_api is None:
-    from playwright import sync_api
 
 SCENE = np.asarray(Image.open(Path(__file__).parents[2] / "dashboard" / "data" / "scene.png").convert("RGB"))
 GREY = np.full((200, 300, 3), 128, np.uint8)
@@ -26,6 +23,10 @@ NAMES = ("wide", "scene", "signed", "one", "thin", "plain", "nothing", "tiny")
 # Ends and middle of viridis as matplotlib publishes it; the two ends of the diverging scale, light and dark.
 YELLOW, TEAL = (253, 231, 37), (33, 145, 140)
 BROWN, ORANGE = (140, 81, 10), (226, 160, 74)
+COUNT_DECODED = (
+    "const decode = createImageBitmap; window.decoded = 0;"
+    "window.createImageBitmap = file => { window.decoded++; return decode(file); }"
+)
 PIXEL = """(node, [x, y]) => {
     const base = node.parentElement.querySelector(".base");
     const at = [Math.floor(x * base.width), Math.floor(y * base.height)];
@@ -101,36 +102,14 @@ def test_events_are_checked(sent: object, expected: int | None) -> None:
 
 
 @pytest.fixture(scope="module")
-def gallery(serve: Callable[[str], str]) -> str:
-    return serve("overlay_gallery_app.py")
-
-
-def opened(gallery: str, browser: sync_api.Browser, scheme: str) -> Iterator[sync_api.Page]:
-    errors: list[str] = []
-    context = browser.new_context(viewport={"width": 1440, "height": 1000}, color_scheme=scheme)
-    page = context.new_page()
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.add_init_script(
-        "const decode = createImageBitmap; window.decoded = 0;"
-        "window.createImageBitmap = file => { window.decoded++; return decode(file); }"
+def gallery(serve: Callable[..., Gallery]) -> Gallery:
+    n_images = len(NAMES)
+    return serve(
+        "overlay_gallery_app.py",
+        {"image-overlay": n_images},
+        script=COUNT_DECODED,
+        until=f"window.decoded >= {n_images}",
     )
-    page.goto(gallery)
-    sync_api.expect(page.get_by_test_id("image-overlay")).to_have_count(len(NAMES), timeout=30_000)
-    page.wait_for_function(f"window.decoded >= {len(NAMES)}")
-    yield page
-    context.close()
-    assert not errors
-
-
-@pytest.fixture
-def page(gallery: str, browser: sync_api.Browser) -> Iterator[sync_api.Page]:
-    """A fresh session; an error in the component's script fails the test."""
-    yield from opened(gallery, browser, "light")
-
-
-@pytest.fixture
-def dark_page(gallery: str, browser: sync_api.Browser) -> Iterator[sync_api.Page]:
-    yield from opened(gallery, browser, "dark")
 
 
 def overlay(page: sync_api.Page, name: str) -> sync_api.Locator:
@@ -146,11 +125,6 @@ def patch(page: sync_api.Page, name: str, grid: tuple[int, int], row: int, colum
     box = overlay(page, name).bounding_box()
     assert box
     return {"x": (column + 0.5) / grid[1] * box["width"], "y": (row + 0.5) / grid[0] * box["height"]}
-
-
-def events(page: sync_api.Page, text: str) -> None:
-    """Waits until the app says that exactly these events arrived."""
-    sync_api.expect(page.get_by_text("events:")).to_have_text(f"events: {text}", timeout=10_000)
 
 
 def expect_pixel(page: sync_api.Page, name: str, place: tuple[float, float], colour: Any, off: float = 3) -> None:
@@ -195,11 +169,11 @@ def test_grids_of_every_size_are_read_out(page: sync_api.Page) -> None:
 def test_a_click_chooses_a_patch_and_another_lets_it_go(page: sync_api.Page) -> None:
     place = patch(page, "wide", (4, 6), 2, 1)
     overlay(page, "wide").click(position=place)
-    events(page, "wide 13")
+    expect_events(page, "wide 13")
     readout = within(page, "wide", ".readout")
     sync_api.expect(readout).to_have_text("Chosen:row 2, column 10.583")
     overlay(page, "wide").click(position=place)
-    events(page, "wide 13, wide None")
+    expect_events(page, "wide 13, wide None")
     sync_api.expect(readout).to_have_text("Strongest:row 3, column 51.00")
 
 
@@ -209,12 +183,12 @@ def test_the_keyboard_moves_and_chooses(page: sync_api.Page) -> None:
         page.keyboard.press(key)
     sync_api.expect(within(page, "wide", ".tooltip")).to_contain_text("patch row 2, column 4 · ")
     page.keyboard.press("Enter")
-    events(page, "wide 16")
+    expect_events(page, "wide 16")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
-    events(page, "wide 16, wide 10")
+    expect_events(page, "wide 16, wide 10")
     page.keyboard.press("Enter")
-    events(page, "wide 16, wide 10, wide None")
+    expect_events(page, "wide 16, wide 10, wide None")
     page.keyboard.press("Escape")
     sync_api.expect(within(page, "wide", ".tooltip")).to_be_hidden()
 
@@ -276,14 +250,18 @@ def test_a_redraw_keeps_the_readers_settings_and_shows_new_values(page: sync_api
     assert box["width"] == box["height"]
 
 
-def test_it_follows_the_theme(page: sync_api.Page, dark_page: sync_api.Page) -> None:
-    for opened_page, end in ((page, BROWN), (dark_page, ORANGE)):
-        place = (20.5 / 24, 7.5 / 24)
-        expect_pixel(opened_page, "signed", place, over(overlay(opened_page, "plain").evaluate(PIXEL, place), end, 0.7))
-        overlay(opened_page, "one").hover()
+@pytest.mark.parametrize(
+    ("page", "end", "shade"),
+    [({"scheme": "light"}, BROWN, "rgb(252, 252, 253)"), ({"scheme": "dark"}, ORANGE, "rgb(20, 22, 29)")],
+    indirect=["page"],
+    ids=["light", "dark"],
+)
+def test_it_follows_the_theme(page: sync_api.Page, end: tuple[int, int, int], shade: str) -> None:
+    place = (20.5 / 24, 7.5 / 24)
+    expect_pixel(page, "signed", place, over(overlay(page, "plain").evaluate(PIXEL, place), end, 0.7))
+    overlay(page, "one").hover()
     style = "node => getComputedStyle(node).backgroundColor"
-    shades = [within(p, "one", ".tooltip").evaluate(style) for p in (page, dark_page)]
-    assert shades == ["rgb(252, 252, 253)", "rgb(20, 22, 29)"]
+    assert within(page, "one", ".tooltip").evaluate(style) == shade
 
 
 def test_it_keeps_the_images_shape_and_tells_the_strongest_patch(page: sync_api.Page) -> None:

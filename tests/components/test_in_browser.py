@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-
-sync_api = pytest.importorskip("playwright.sync_api") if os.environ.get("CI") != "true" else None
-if sync_api is None:
-    from playwright import sync_api
+from browser import Gallery, expect_events
+from playwright import sync_api
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def gallery(serve: Callable[[str], str]) -> str:
+def gallery(serve: Callable[..., Gallery]) -> Gallery:
     """The address of the running gallery."""
-    return serve("gallery_app.py")
-
-
-@pytest.fixture
-def page(gallery: str, browser: sync_api.Browser) -> Iterator[sync_api.Page]:
-    """A fresh session; an error in any component's script fails the test."""
-    errors: list[str] = []
-    opened = browser.new_page(viewport={"width": 1440, "height": 1000})
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.goto(gallery)
-    for name in ("heat-map", "head-map", "token-strip", "choice-bars"):
-        opened.get_by_test_id(name).wait_for(timeout=30_000)
-    opened.evaluate("document.fonts.ready")
-    yield opened
-    opened.close()
-    assert not errors
-
-
-def events(page: sync_api.Page, text: str) -> None:
-    """Waits until the app says that exactly these events arrived."""
-    sync_api.expect(page.get_by_text("events:")).to_have_text(f"events: {text}", timeout=10_000)
+    return serve("gallery_app.py", {"heat-map": 1, "head-map": 1, "token-strip": 1, "choice-bars": 1})
 
 
 def cell(page: sync_api.Page, query: int, key: int) -> dict[str, float]:
@@ -74,12 +51,12 @@ def test_a_click_pins_a_query_and_another_unpins_it(page: sync_api.Page) -> None
     canvas, readout = page.get_by_test_id("heat-map"), page.get_by_test_id("heat-map-readout")
     place = cell(page, 6, 1)
     canvas.click(position=place)
-    events(page, "pin 6")
+    expect_events(page, "pin 6")
     page.get_by_text("events:").hover()
     sync_api.expect(readout).to_contain_text("strongest of the pinned row")
     assert (readout.get_attribute("data-query"), readout.get_attribute("data-key")) == ("6", "6")
     canvas.click(position=place)
-    events(page, "pin 6, pin -1")
+    expect_events(page, "pin 6, pin -1")
 
 
 def test_dragging_zooms_and_the_button_goes_back(page: sync_api.Page) -> None:
@@ -90,18 +67,18 @@ def test_dragging_zooms_and_the_button_goes_back(page: sync_api.Page) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + end["x"], box["y"] + end["y"], steps=5)
     page.mouse.up()
-    events(page, "zoom (3, 7, 1, 3)")
+    expect_events(page, "zoom (3, 7, 1, 3)")
     page.get_by_role("button", name="Reset zoom").click()
-    events(page, "zoom (3, 7, 1, 3), zoom ()")
+    expect_events(page, "zoom (3, 7, 1, 3), zoom ()")
 
 
 def test_a_double_click_resets_the_zoom_without_pinning(page: sync_api.Page) -> None:
     canvas = page.get_by_test_id("heat-map")
     canvas.focus()
     page.keyboard.press("+")
-    events(page, "zoom (5, 8, 0, 3)")
+    expect_events(page, "zoom (5, 8, 0, 3)")
     canvas.dblclick(position=cell(page, 5, 2))
-    events(page, "zoom (5, 8, 0, 3), zoom ()")
+    expect_events(page, "zoom (5, 8, 0, 3), zoom ()")
 
 
 def test_the_heat_map_obeys_the_keyboard(page: sync_api.Page) -> None:
@@ -111,7 +88,7 @@ def test_the_heat_map_obeys_the_keyboard(page: sync_api.Page) -> None:
     page.keyboard.press("ArrowRight")
     assert (readout.get_attribute("data-query"), readout.get_attribute("data-key")) == ("6", "1")
     page.keyboard.press("Enter")
-    events(page, "pin 6")
+    expect_events(page, "pin 6")
 
 
 def test_the_head_map_reads_out_and_selects(page: sync_api.Page) -> None:
@@ -121,9 +98,9 @@ def test_the_head_map_reads_out_and_selects(page: sync_api.Page) -> None:
         page.keyboard.press(key)
     sync_api.expect(readout).to_have_text("L2 H2entropy0.833")
     page.keyboard.press("Enter")
-    events(page, "head (2, 2)")
+    expect_events(page, "head (2, 2)")
     canvas.click(position={"x": 10, "y": 60})
-    events(page, "head (2, 2), head (1, None)")
+    expect_events(page, "head (2, 2), head (1, None)")
     sync_api.expect(readout).to_contain_text("no softmax attention in this layer")
 
 
@@ -138,10 +115,10 @@ def test_tokens_are_text_and_can_be_chosen(page: sync_api.Page) -> None:
     readout = page.get_by_test_id("token-strip-readout")
     sync_api.expect(readout).to_have_text("“<script>window.attacked = 1</script>”(2)gradient+0.300")
     token.click()
-    events(page, "token 2")
+    expect_events(page, "token 2")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    events(page, "token 2, token 3")
+    expect_events(page, "token 2, token 3")
     sync_api.expect(strip.locator("[aria-selected=true]")).to_have_attribute("data-index", "3")
     assert strip.locator("[tabindex='0']").count() == 1
 
@@ -157,10 +134,10 @@ def test_choices_show_per_cent_and_can_be_chosen(page: sync_api.Page) -> None:
     ]
     sync_api.expect(options.first).to_contain_text("77.3\u00a0%")
     options.nth(2).click()
-    events(page, "choice 2")
+    expect_events(page, "choice 2")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
-    events(page, "choice 2, choice 1")
+    expect_events(page, "choice 2, choice 1")
     sync_api.expect(bars.locator("[aria-selected=true]")).to_have_attribute("data-index", "1")
 
 
@@ -172,12 +149,12 @@ def test_a_chip_chooses_what_to_compare_with(page: sync_api.Page) -> None:
     sync_api.expect(pressed).to_have_text("versus")
     sync_api.expect(pressed).to_have_attribute("data-index", "1")
     chips.nth(1).click()
-    events(page, "against 2")
+    expect_events(page, "against 2")
     sync_api.expect(pressed).to_have_attribute("data-index", "2")
     option = page.get_by_test_id("choice-bars").get_by_role("option").nth(2)
     sync_api.expect(option).to_have_attribute("aria-label", re.compile("compared with$"))
     pressed.click()
-    events(page, "against 2, against 2")
+    expect_events(page, "against 2, against 2")
     sync_api.expect(pressed).to_have_count(0)
 
 
@@ -185,7 +162,7 @@ def test_shift_click_and_a_key_compare_too(page: sync_api.Page) -> None:
     options = page.get_by_test_id("choice-bars").get_by_role("option")
     pressed = page.get_by_test_id("choice-bars-against").locator("[aria-pressed=true]")
     options.nth(3).click(modifiers=["Shift"])
-    events(page, "against 3")
+    expect_events(page, "against 3")
     sync_api.expect(pressed).to_have_attribute("data-index", "3")
     sync_api.expect(options.nth(0)).to_have_attribute("aria-selected", "true")
     options.nth(0).focus()
@@ -193,7 +170,7 @@ def test_shift_click_and_a_key_compare_too(page: sync_api.Page) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("v")
-    events(page, "against 3, against 2")
+    expect_events(page, "against 3, against 2")
     sync_api.expect(pressed).to_have_attribute("data-index", "2")
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from browser import Gallery, expect_events
+from playwright import sync_api
 
 from components import strip_stack
 from components.strip_stack import Strip
 from components.tokens import TokenLabel
 from components.wire import unpack
-
-sync_api = pytest.importorskip("playwright.sync_api") if os.environ.get("CI") != "true" else None
-if sync_api is None:
-    from playwright import sync_api
 
 WORDS = [TokenLabel("The"), TokenLabel("<script>alert(1)</script>", space=True), TokenLabel("↵")]
 CENTRES = """list => [...list.querySelectorAll(".cell")].map(cell => {
@@ -72,27 +69,8 @@ def test_a_strip_refuses(wrong: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def gallery(serve: Callable[[str], str]) -> str:
-    return serve("stack_gallery_app.py")
-
-
-@pytest.fixture
-def page(gallery: str, browser: sync_api.Browser) -> Iterator[sync_api.Page]:
-    """A fresh session; an error in the component's script fails the test."""
-    errors: list[str] = []
-    opened = browser.new_page(viewport={"width": 1440, "height": 1200})
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.goto(gallery)
-    opened.get_by_test_id("strip-stack").nth(1).wait_for(timeout=30_000)
-    opened.evaluate("document.fonts.ready")
-    yield opened
-    opened.close()
-    assert not errors
-
-
-def events(page: sync_api.Page, text: str) -> None:
-    """Waits until the app says that exactly these events arrived."""
-    sync_api.expect(page.get_by_text("events:")).to_have_text(f"events: {text}", timeout=10_000)
+def gallery(serve: Callable[..., Gallery]) -> Gallery:
+    return serve("stack_gallery_app.py", {"strip-stack": 2})
 
 
 @pytest.mark.browser
@@ -143,13 +121,13 @@ def test_names_and_tokens_are_text(page: sync_api.Page) -> None:
 def test_a_name_selects_its_method(page: sync_api.Page) -> None:
     stack = page.get_by_test_id("strip-stack").first
     stack.get_by_role("button", name="Attention rollout").click()
-    events(page, "method 3")
+    expect_events(page, "method 3")
     pressed = stack.get_by_role("button", pressed=True)
     sync_api.expect(pressed).to_have_count(1)
     sync_api.expect(pressed).to_contain_text("Attention rollout")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
-    events(page, "method 3, method 2")
+    expect_events(page, "method 3, method 2")
     sync_api.expect(pressed).to_contain_text("Gradient norm")
 
 
@@ -157,13 +135,13 @@ def test_a_name_selects_its_method(page: sync_api.Page) -> None:
 def test_a_cell_or_a_key_chooses_a_token(page: sync_api.Page) -> None:
     stack = page.get_by_test_id("strip-stack").first
     stack.locator("[data-method='2'][data-index='4']").click()
-    events(page, "token 4")
+    expect_events(page, "token 4")
     chosen = stack.locator("[aria-selected=true]")
     sync_api.expect(chosen).to_have_attribute("data-index", "4")
     stack.get_by_role("option").nth(4).focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "Enter"):
         page.keyboard.press(key)
-    events(page, "token 4, token 5")
+    expect_events(page, "token 4, token 5")
     sync_api.expect(chosen).to_have_attribute("data-index", "5")
     assert stack.get_by_role("option").and_(stack.locator("[tabindex='0']")).count() == 1
     assert stack.locator("button[tabindex='0']").count() == 1

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from browser import App
+from e2e.attribution import AttributionPage
 from e2e.explore import Explore
-from e2e.served import App, fresh_app
+from e2e.served import fresh_app
 from e2e.visits import Visit, visiting
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from dashboard.engine import LoadedModel, load_model
 from dashboard.engine.models import store
-
-BROWSER = shutil.which("chromium")
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Where the browser is; in CI, its absence is a failure."""
-    if BROWSER is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no chromium on this machine, and in CI these tests must run")
-        pytest.skip("no chromium on this machine")
-    return BROWSER
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    """One for each file of tests: a thread can drive only one Playwright, and other folders have their own."""
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +55,13 @@ def visit(app: App, browser: Browser) -> Iterator[Visit]:
 def explore(visit: Visit) -> Explore:
     """One visitor at a desk."""
     return visit()
+
+
+@pytest.fixture
+def page(visit: Visit) -> AttributionPage:
+    """One visitor of the Attribution page."""
+    window = visit()
+    return AttributionPage(window.watched, window.url)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,7 +9,6 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from e2e.attribution import AttributionPage
-from e2e.visits import Visit
 from playwright.sync_api import expect
 
 from dashboard.engine import LoadedModel, Trace, attribute, generate, join_sentences, leaderboard, sentence_of, trace
@@ -20,12 +19,6 @@ TEXT = "The capital of France is"
 LONG = "When Mary and John went to the store in the old town, John gave a cold drink to"
 FAST = "leave_one_out~input_x_gradient~rollout"
 Engine = Callable[[str], LoadedModel]
-
-
-@pytest.fixture
-def page(visit: Visit) -> AttributionPage:
-    window = visit()
-    return AttributionPage(window.watched, window.url)
 
 
 def test_every_strip_has_the_engines_numbers_and_hover_links_them(page: AttributionPage, engine_model: Engine) -> None:

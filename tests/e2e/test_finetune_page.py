@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser import App
 from e2e.explore import MODEL_TIMEOUT, Explore
-from e2e.served import App, fresh_app
+from e2e.served import fresh_app
 from e2e.visits import Visit, visiting
 from fake_hub import FakeHub, serve
 from playwright.sync_api import Browser, Locator, expect

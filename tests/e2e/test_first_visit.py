@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from browser import ROOT, free_port
 from e2e.explore import Explore
-from e2e.served import ROOT, free_port, fresh_app, running
+from e2e.served import fresh_app, running
 from e2e.visits import visiting
 from playwright.sync_api import Browser, expect
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from browser import App
 from e2e.explore import MODEL_TIMEOUT, Explore
-from e2e.served import App, fresh_app
+from e2e.served import fresh_app
 from e2e.visits import visiting
 from fake_hub import FakeHub, serve
 from playwright.sync_api import Browser, expect

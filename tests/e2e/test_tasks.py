@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from e2e.attribution import AttributionPage
-from e2e.visits import Visit
 from playwright.sync_api import expect
 from tiny import TEXT, make_folder
 
@@ -14,12 +13,6 @@ from dashboard.engine import attribute, load_model, trace
 
 pytestmark = pytest.mark.browser
 METHODS = "input_x_gradient~leave_one_out"
-
-
-@pytest.fixture
-def page(visit: Visit) -> AttributionPage:
-    window = visit()
-    return AttributionPage(window.watched, window.url)
 
 
 def test_a_tokens_label_is_explained_by_a_click(page: AttributionPage, tmp_path: Path) -> None:

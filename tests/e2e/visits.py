@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from browser import App
 from e2e.explore import Explore
-from e2e.served import App
 from e2e.watched import Watched
 from playwright.sync_api import Browser
 
