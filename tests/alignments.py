@@ -48,3 +48,15 @@ def long_weights(n_target: int, n_source: int) -> np.ndarray:
     noise = np.random.default_rng(0).normal(size=(n_target, n_source))
     found = np.exp(-((source - target * n_source / n_target - 4 * np.sin(target)) ** 2) / 6 + noise)
     return found / found.sum(axis=1, keepdims=True)
+
+
+def strongest_by_hand(weights: np.ndarray) -> list[int]:
+    """Each row's first largest weight, word by word."""
+    found = []
+    for row in weights:
+        best = -1
+        for source, weight in enumerate(row):
+            if not np.isnan(weight) and (best < 0 or weight > row[best]):
+                best = source
+        found.append(best)
+    return found

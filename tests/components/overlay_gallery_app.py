@@ -1,4 +1,4 @@
-"""Images with patches of every shape, and a line that says which events arrived; for test_image_overlay.py."""
+"""Images with patches of every shape, and a line that says which events arrived; for the tests of image overlays."""
 
 from __future__ import annotations
 
