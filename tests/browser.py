@@ -156,5 +156,6 @@ def page(gallery: Gallery, browser: Browser, request: pytest.FixtureRequest) -> 
 
 
 def expect_events(page: Page, text: str) -> None:
-    """Waits until the gallery says that exactly these events arrived."""
+    """Waits until the gallery says that exactly these events arrived, and has drawn what they change."""
     expect(page.get_by_text("events:")).to_have_text(f"events: {text}", timeout=10_000)
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=10_000)
