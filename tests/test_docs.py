@@ -6,25 +6,41 @@ import sys
 from pathlib import Path
 
 import pytest
-from readme import README, filled
+from documents import DOCS, DOCUMENTS, PLACE, README, ROOT, filled, tables
 
-ROOT = README.parent
-
-
-def test_the_tables_are_the_code() -> None:
-    assert filled(README.read_text()) == README.read_text(), "run python -m tests.readme"
+MOST_LINES = 200
+LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
 
 
-def test_pictures_and_links_exist() -> None:
-    for document in ("README.md", "CONTRIBUTING.md"):
-        for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / document).read_text()):
-            if not target.startswith("http"):
-                assert (ROOT / target).is_file(), f"{document} points to {target}"
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_tables_are_the_code(document: Path) -> None:
+    text = document.read_text("utf-8")
+    assert filled(text) == text, "run python -m tests.documents"
+
+
+def test_every_table_stands_in_one_document() -> None:
+    places = [place[1] for document in DOCUMENTS for place in PLACE.finditer(document.read_text("utf-8"))]
+    assert sorted(places) == sorted(tables())
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_pictures_and_links_exist(document: Path) -> None:
+    for target in LINK.findall(document.read_text("utf-8")):
+        assert target.startswith("http") or (document.parent / target).is_file(), target
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text("utf-8").splitlines()) <= MOST_LINES
+
+
+def test_every_document_is_listed_in_the_readme() -> None:
+    linked = LINK.findall(README.read_text("utf-8"))
+    assert {path.relative_to(ROOT).as_posix() for path in DOCUMENTS} - {"README.md"} <= set(linked)
 
 
 def test_the_notebook_example_runs(smollm2: object) -> None:
     """The README's own lines, in a fresh process."""
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
     script = code + "\nassert t.prediction.choices[0].label.text == 'Paris'\n"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=300)
 
@@ -34,12 +50,12 @@ def test_the_notebook_example_runs(smollm2: object) -> None:
 )
 def test_settings_are_documented(variable: str) -> None:
     name = f"ATTENTION_DASHBOARD_{variable}"
-    assert name in (ROOT / "dashboard" / "engine" / "settings.py").read_text()
-    assert name in README.read_text()
+    assert name in (ROOT / "dashboard" / "engine" / "settings.py").read_text("utf-8")
+    assert name in (DOCS / "commands.md").read_text("utf-8")
 
 
 def test_every_make_target_is_explained() -> None:
-    makefile = Path(ROOT / "Makefile").read_text()
+    makefile = Path(ROOT / "Makefile").read_text("utf-8")
     declared = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert declared
     for target in declared[1].split():

@@ -1,0 +1,188 @@
+"""The documents' tables, made from the code: `python -m tests.documents` writes them, a test compares them."""
+
+import enum
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from dashboard.__main__ import app
+from dashboard.engine import HEAD_SCORES, METHODS, METRICS, MODELS, PATTERNS
+from dashboard.engine.models.catalog import CatalogModel
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+DOCUMENTS = (README, ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")))
+PLACE = re.compile(r"<!-- (\w+) -->\n.*?<!-- /\1 -->", re.DOTALL)
+"""Where a table stands in a document, between two comments with its name."""
+
+SHOWN = ("abpc", "comprehensiveness", "sufficiency")
+KINDS = {
+    "causal": "decoders",
+    "masked": "encoders for masked tokens",
+    "seq2seq": "encoder–decoders",
+    "image": "models of images",
+}
+OUTCOMES = ("exact by capture", "exact by eager", "refused", "cannot be built tiny")
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, [":--"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _models() -> str:
+    rows = [[f"`{m.name}`", m.title, m.task, m.licence, _where(m)] for m in MODELS.values()]
+    return _table(["name", "model", "predicts", "licence", "download"], rows)
+
+
+def _where(model: CatalogModel) -> str:
+    if model.home is None:
+        return f"{model.download_bytes / 1e6:.0f} MB from `{model.requirement}`"
+    card = (model.home / "MODEL_CARD.md").relative_to(ROOT)
+    other = f"that of `{model.base}`" if model.base else "none"
+    return f"{other}: in this repository ([card]({card}))"
+
+
+def _methods() -> str:
+    rows = [[f"`{m.name}`", m.title, m.kind, m.meaning, m.caveat, m.source] for m in METHODS.values()]
+    return _table(["name", "method", "kind", "what a score says", "what it cannot show", "source"], rows)
+
+
+def _metrics() -> str:
+    rows = [
+        [f"`{m.name}`", m.title, f"${m.formula}$", "↑" if m.higher_is_better else "↓", m.definition, m.source]
+        for m in METRICS.values()
+    ]
+    return _table(["name", "metric", "formula", "better", "what it says", "source"], rows)
+
+
+def _study() -> str:
+    """What `python -m dashboard faithfulness --data prompts --json …` gave."""
+    study = json.loads((DOCS / "faithfulness-smollm2-prompts.json").read_text("utf-8"))
+    intervals = study["intervals"]
+    ordered = sorted(intervals, key=lambda name: -intervals[name]["abpc"]["mean"])
+    rows = []
+    for name in ordered:
+        title = f"{METHODS[name].title} ({METHODS[name].kind})" if name in METHODS else "**random orders**"
+        better = name in METHODS and "abpc" in study["better than chance"][name]
+        cells = [f"{i['mean']:.3f} ({i['low']:.3f} to {i['high']:.3f})" for i in map(intervals[name].get, SHOWN)]
+        rows.append([title, *cells, "yes" if better else "" if name not in METHODS else "**no**"])
+    titles = [f"{METRICS[name].title} {'↑' if METRICS[name].higher_is_better else '↓'}" for name in SHOWN]
+    return _table(["method", *titles, "better than chance"], rows)
+
+
+def _architectures() -> str:
+    """What `python -m tests.architectures` found: how many, then which ones."""
+    findings = json.loads((DOCS / "architectures.json").read_text("utf-8"))
+    groups = {
+        (kind, outcome): [row for row in findings if (row["kind"], row["outcome"]) == (kind, outcome)]
+        for kind in KINDS
+        for outcome in OUTCOMES
+    }
+    counts = [[title, *(str(len(groups[kind, outcome])) for outcome in OUTCOMES)] for kind, title in KINDS.items()]
+    totals = [str(sum(row["outcome"] == outcome for row in findings)) for outcome in OUTCOMES]
+    which = [
+        [KINDS[kind], outcome, _named(rows, by_reason=not outcome.startswith("exact"))]
+        for (kind, outcome), rows in groups.items()
+        if rows
+    ]
+    return (
+        _table(["", *OUTCOMES], [*counts, ["**all**", *totals]])
+        + "\n\n## Which ones, and why not the others\n\n"
+        + "° some layers have no softmax attention; they are left empty.\n\n"
+        + _table(["", "outcome", "architectures"], which)
+    )
+
+
+def _named(rows: list[dict[str, Any]], by_reason: bool) -> str:
+    """Architectures by name; where there is a reason, those that share it together."""
+    if not by_reason:
+        return " ".join(f"`{row['model_type']}`{'°' if row.get('gaps') else ''}" for row in rows)
+    sharing: dict[str, list[str]] = {}
+    for row in rows:
+        reason = (
+            row["reason"].replace(f"The architecture {row['architecture']}", "It").replace(row["architecture"], "It")
+        )
+        reason = reason.removeprefix("The attention of The model cannot be shown exactly: ").replace("|", "/")
+        sharing.setdefault(reason, []).append(f"`{row['model_type']}`")
+    return "<br>".join(f"{' '.join(names)}: {reason}" for reason, names in sharing.items())
+
+
+def _scores() -> str:
+    rows = [[f"`{s.name}`", s.title, f"${s.formula}$", s.meaning, s.source] for s in HEAD_SCORES.values()]
+    return _table(["name", "score", "formula", "what it says", "source"], rows)
+
+
+def _patterns() -> str:
+    rows = [
+        [f"`{p.name}`", p.title, f"`{p.score}` {p.direction} {p.threshold:g}", p.sentence, "yes" if p.general else ""]
+        for p in PATTERNS.values()
+    ]
+    return _table(["name", "pattern", "rule", "what such a head does", "general"], rows)
+
+
+def _command_group() -> Mapping[str, Any]:
+    return typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def _help(command: Any) -> str:
+    return (command.help or "").replace("\n", " ")
+
+
+def _commands() -> str:
+    rows = [[f"`python -m dashboard {name}`", _help(command)] for name, command in _command_group().items()]
+    return _table(["command", "what it does"], rows)
+
+
+def _options() -> str:
+    """Every command with its options."""
+    parts = []
+    for name, command in _command_group().items():
+        parts += [f"### `{name}`", _help(command)]
+        if command.params:
+            parts.append(_table(["option", "default", "meaning"], [_option(one) for one in command.params]))
+    return "\n\n".join(parts)
+
+
+def _option(parameter: Any) -> list[str]:
+    spelled = [*parameter.opts, *parameter.secondary_opts]
+    names = ", ".join(f"`{name}`" for name in spelled)
+    default = parameter.default
+    if parameter.required:
+        shown = "needed"
+    elif default is None or isinstance(default, bool):
+        shown = f"`{spelled[0]}`" if default else ""
+    else:
+        shown = f"`{default.value if isinstance(default, enum.Enum) else default}`"
+    return [names, shown, (parameter.help or "").replace("\n", " ")]
+
+
+def tables() -> dict[str, str]:
+    """Each generated table by the name of its place."""
+    return {
+        "models": _models(),
+        "commands": _commands(),
+        "options": _options(),
+        "architectures": _architectures(),
+        "methods": _methods(),
+        "metrics": _metrics(),
+        "study": _study(),
+        "scores": _scores(),
+        "patterns": _patterns(),
+    }
+
+
+def filled(text: str) -> str:
+    """A document with every generated table in its place."""
+    made = tables()
+    return PLACE.sub(lambda place: f"<!-- {place[1]} -->\n{made[place[1]]}\n<!-- /{place[1]} -->", text)
+
+
+if __name__ == "__main__":
+    for document in DOCUMENTS:
+        document.write_text(filled(document.read_text("utf-8")), "utf-8")
