@@ -1,4 +1,4 @@
-"""The documents tell the truth: tables from the code, every option named, every picture there."""
+"""The documents tell the truth: tables from the code, every option named, every path and picture there."""
 
 import re
 import subprocess
@@ -9,7 +9,19 @@ import pytest
 from documents import DOCS, DOCUMENTS, PLACE, README, ROOT, filled, tables
 
 MOST_LINES = 200
+# A word that begins with one of the project's folders, or a code span that ends like one of its files: both are paths
+# from the project's root.
+NAMED = re.compile(r"(?<![\w./-])((?:dashboard|components|tests|docs)/[\w./-]*)|`([\w./-]+\.(?:py|md|toml|css|js))`")
 LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
+
+
+def not_there(text: str, folder: Path) -> list[str]:
+    """The paths that a document in that folder names and that do not exist."""
+    named = [(path or span).rstrip(".") for path, span in NAMED.findall(text)]
+    linked = [target for target in LINK.findall(text) if not target.startswith("http")]
+    return [path for path in named if not (ROOT / path).exists()] + [
+        target for target in linked if not (folder / target).is_file()
+    ]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -24,9 +36,18 @@ def test_every_table_stands_in_one_document() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_pictures_and_links_exist(document: Path) -> None:
-    for target in LINK.findall(document.read_text("utf-8")):
-        assert target.startswith("http") or (document.parent / target).is_file(), target
+def test_paths_and_links_exist(document: Path) -> None:
+    assert not not_there(document.read_text("utf-8"), document.parent)
+
+
+def test_wrong_paths_are_noticed() -> None:
+    right = (
+        "See dashboard/app.py, `pyproject.toml`, `tests/`, [a page](docs/explore-light.png) and [more](https://x.org)."
+    )
+    assert not not_there(right, ROOT)
+    wrong = "See dashboard/nothing.py. Or `setup.py`, `components/nothing/`, [this](nothing.md#there)."
+    assert not_there(wrong, ROOT) == ["dashboard/nothing.py", "setup.py", "components/nothing/", "nothing.md"]
+    assert not_there("[a page](docs/explore-light.png)", DOCS) == ["docs/explore-light.png"]
 
 
 def test_the_readme_is_short() -> None:
