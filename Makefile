@@ -15,16 +15,17 @@ help: ## show this list
 run: $(VENV)/.installed ## open the dashboard in the browser
 	@$(BIN)/python -m dashboard
 
-test: check ## format, lint, types, then all tests but the slow ones
+test: check ## format, lint, types, imports, then all tests but the slow ones
 	@$(BIN)/python -m pytest -m "not slow" $(TWO)
 
 test-all: check ## the same with the slow tests
 	@$(BIN)/python -m pytest
 
-check: $(VENV)/.installed-dev ## format, lint and types; warnings are errors
+check: $(VENV)/.installed-dev ## format, lint, types and imports; warnings are errors
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/.installed-dev ## put the code into the house format
 	@$(BIN)/ruff format .
@@ -34,7 +35,7 @@ bench: $(VENV)/.installed ## measure against eager attention on this machine
 	@$(BIN)/python -m dashboard bench
 
 clean: ## remove the environment and all caches of tools; downloaded models stay
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed: requirements.txt
