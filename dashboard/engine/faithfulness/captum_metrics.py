@@ -85,6 +85,7 @@ def infidelity_of(
     values: Values, scores: Float[np.ndarray, "token"], players: Int[np.ndarray, "player"], n_samples: int, seed: int
 ) -> tuple[float, float]:
     """`Infidelity.value` and `share` of scores for any function of the tokens that stay."""
+    # Here, because it draws in half a second of plotting code.
     from captum.metrics import infidelity as captum_infidelity
 
     chooser = np.random.default_rng(seed)
@@ -148,6 +149,7 @@ def sensitivity_max(
     Source: Yeh et al. 2019, definition 3.1 (SENS_MAX), relative to the explanation's length;
     captum.metrics.sensitivity_max.
     """
+    # Here, because it draws in half a second of plotting code.
     from captum.metrics import sensitivity_max as captum_sensitivity_max
 
     chosen = chosen_options(question.trace, method, options)

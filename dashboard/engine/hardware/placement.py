@@ -48,7 +48,7 @@ class Placement:
         elif self.bits:
             found["device_map"] = {"": str(self.device)}
         if self.bits:
-            from transformers import BitsAndBytesConfig
+            from transformers import BitsAndBytesConfig  # here, because devices are listed without transformers
 
             found["quantization_config"] = (
                 BitsAndBytesConfig(load_in_8bit=True)

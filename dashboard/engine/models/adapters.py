@@ -136,7 +136,7 @@ def merge(network: Any, folder: Path) -> Any:
         BrokenModel: The adapter does not fit the network.
     """
     try:
-        import peft
+        import peft  # here, because few models are adapters and it takes seconds
     except ImportError as error:
         raise Unsupported(
             f"{folder.name} is an adapter, and the package peft, which merges adapters, is not installed.",
