@@ -1,80 +1,43 @@
-"""One head's exact weights as a file: CSV, NPZ or JSON, with the tokens' texts. Needs no Streamlit."""
+"""`python -m dashboard export`: one head's exact weights, as a file or on standard output."""
 
-import io
-import json
-import sys
-from collections.abc import Sequence
+import enum
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-import numpy as np
-import pandas as pd
+import typer
 
-from dashboard.engine import Token, Trace
-from dashboard.engine.errors import InvalidInput
-
-
-def encoded(trace: Trace, layer: int, head: int, file_format: str, site: str | None = None) -> bytes:
-    """The file's content.
-
-    CSV has one row a query and one column a key, named "position text"; NPZ has the arrays `attention` (float32),
-    `tokens` and `ids` (of the keys), `query_tokens` and `query_ids`, `site`, `layer` and `head`; JSON has the same
-    fields with the model and the text.
-    """
-    weights = trace.attention(layer, head, site=site)  # [query, key]
-    where = trace.site(site)
-    queries, keys = _texts(where.query_tokens), _texts(where.key_tokens)
-    if file_format == "csv":
-        names = [[f"{index} {text}" for index, text in enumerate(side)] for side in (queries, keys)]
-        table = pd.DataFrame(weights, columns=names[1], index=pd.Index(names[0], name="query"))
-        return table.to_csv().encode()
-    fields = {
-        "site": where.name,
-        "layer": layer,
-        "head": head,
-        "tokens": keys,
-        "ids": [token.id for token in where.key_tokens],
-        "query_tokens": queries,
-        "query_ids": [token.id for token in where.query_tokens],
-    }
-    if file_format == "json":
-        named = {"model": trace.model.name, "text": trace.text, **fields, "attention": weights.tolist()}
-        return json.dumps(named, ensure_ascii=False).encode()
-    buffer = io.BytesIO()
-    arrays: dict[str, Any] = {name: np.array(value) for name, value in fields.items()}
-    np.savez_compressed(buffer, attention=weights, **arrays)
-    return buffer.getvalue()
+from dashboard import engine
+from dashboard.commands.options import DeviceOption, DtypeOption, ModelOption, say
+from dashboard.engine.models.catalog import DEFAULT_MODEL
 
 
-def _texts(tokens: Sequence[Token]) -> list[str]:
-    return [(" " if token.space else "") + token.text for token in tokens]
+class Format(enum.StrEnum):
+    """How exported weights are written."""
+
+    csv = "csv"
+    npz = "npz"
+    json = "json"
 
 
-def write_file(out: Path, content: bytes) -> None:
-    """Writes the file.
-
-    Raises:
-        InvalidInput: It cannot be written.
-    """
-    try:
-        out.write_bytes(content)
-    except OSError as error:
-        raise InvalidInput(
-            f"{out} cannot be written ({error.strerror}).", "Choose a file in a folder that exists."
-        ) from error
-
-
-def write(
-    trace: Trace, layer: int, head: int, file_format: str, out: Path | None = None, site: str | None = None
+def export(
+    text: Annotated[str, typer.Option(help="The input.")],
+    layer: Annotated[int, typer.Option(help="Counted from 0.")],
+    head: Annotated[int, typer.Option(help="Counted from 0.")],
+    target: Annotated[
+        str | None, typer.Option(help="What an encoder–decoder is made to write; by default it writes by itself.")
+    ] = None,
+    site: Annotated[
+        str | None, typer.Option(help="Which attention: self; cross (the default), decoder or encoder where there are.")
+    ] = None,
+    model: ModelOption = DEFAULT_MODEL,
+    format: Annotated[Format, typer.Option(help="csv: a table with tokens on both sides.")] = Format.csv,
+    out: Annotated[Path | None, typer.Option(help="File to write; standard output by default.")] = None,
+    device: DeviceOption = None,
+    dtype: DtypeOption = None,
 ) -> None:
-    """Writes the file, or sends it to standard output.
+    """Write one head's exact weights with the tokens' texts."""
+    from dashboard.commands import weights_file
 
-    Raises:
-        InvalidInput: The file cannot be written.
-    """
-    content = encoded(trace, layer, head, file_format, site)
-    if out is None:
-        sys.stdout.buffer.write(content + (b"\n" if file_format == "json" else b""))
-        sys.stdout.flush()
-    else:
-        write_file(out, content)
+    loaded = engine.load_model(model, device=device, dtype=dtype, progress=say)
+    trace = engine.trace(loaded, text, say, target=target)
+    weights_file.write(trace, layer, head, format.value, out, site)

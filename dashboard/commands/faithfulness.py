@@ -2,15 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from dashboard.commands.options import DeviceOption, DtypeOption, ModelOption, say
+from dashboard import engine
+from dashboard.commands.options import DeviceOption, DtypeOption, ModelOption, say, write_file
 from dashboard.engine.models.catalog import DEFAULT_MODEL
-
-if TYPE_CHECKING:
-    from dashboard.engine.faithfulness.studies import Study
 
 ALL = "all"
 
@@ -34,21 +32,20 @@ def faithfulness(
     dtype: DtypeOption = None,
 ) -> None:
     """Measure which attributions many texts confirm, beside random orders."""
-    from dashboard.commands.export import write_file
-    from dashboard.engine import METHODS, load_model
-    from dashboard.engine.faithfulness.evaluation import check_methods, check_removal, evaluate
+    from dashboard.engine.faithfulness.evaluation import check_methods, check_removal
     from dashboard.engine.faithfulness.studies import check_format
-    from dashboard.engine.inputs.datasets import read_texts
 
     # Everything that can be wrong is checked before the model is loaded.
-    names = check_methods(METHODS if methods == ALL else (name.strip() for name in methods.split(",") if name.strip()))
+    names = check_methods(
+        engine.METHODS if methods == ALL else (name.strip() for name in methods.split(",") if name.strip())
+    )
     check_removal(removal)
     file_format = "" if out is None else out.suffix.removeprefix(".").lower()
     if out is not None:
         check_format(file_format)
-    rows = read_texts(data)[:limit]
-    loaded = load_model(model, device=device, dtype=dtype, progress=say)
-    study = evaluate(loaded, rows, names, removal=removal, n_random=random, seed=seed, progress=say)
+    rows = engine.read_texts(data)[:limit]
+    loaded = engine.load_model(model, device=device, dtype=dtype, progress=say)
+    study = engine.evaluate(loaded, rows, names, removal=removal, n_random=random, seed=seed, progress=say)
     typer.echo(shown(study))
     if out is not None:
         write_file(out, study.encoded(file_format))
@@ -56,9 +53,8 @@ def faithfulness(
         write_file(summary, (json.dumps(study.summary(), indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def shown(study: "Study") -> str:
+def shown(study: "engine.Study") -> str:
     """The study for people: means with 95% intervals, * where better than random orders without overlap."""
-    from dashboard.engine.faithfulness.metrics import METRICS
     from dashboard.engine.faithfulness.studies import RANDOM
 
     table = study.table()
@@ -66,18 +62,21 @@ def shown(study: "Study") -> str:
         name: {
             metric: f"{row[metric, 'mean']:+.3f} [{row[metric, 'low']:+.3f}, {row[metric, 'high']:+.3f}]"
             + ("*" if row[metric, "better than chance"] else " ")
-            for metric in METRICS
+            for metric in engine.METRICS
         }
         for name, row in table.iterrows()
     }
     width = max(len(name) for name in lines)
-    columns = {metric: max(len(metric) + 2, *(len(line[metric]) for line in lines.values())) for metric in METRICS}
+    columns = {
+        metric: max(len(metric) + 2, *(len(line[metric]) for line in lines.values())) for metric in engine.METRICS
+    }
     heads = [
-        f"{metric} {'↑' if METRICS[metric].higher_is_better else '↓'}".rjust(columns[metric]) for metric in METRICS
+        f"{metric} {'↑' if engine.METRICS[metric].higher_is_better else '↓'}".rjust(columns[metric])
+        for metric in engine.METRICS
     ]
     said = ["  ".join(["".ljust(width), *heads])]
     for name, line in lines.items():
-        said.append("  ".join([name.ljust(width), *(line[metric].rjust(columns[metric]) for metric in METRICS)]))
+        said.append("  ".join([name.ljust(width), *(line[metric].rjust(columns[metric]) for metric in engine.METRICS)]))
     said.append(
         f"\n{study.n_texts} texts, {study.model}, removal: {study.removal}, {RANDOM}: {study.n_random} orders a text. "
         "Mean over texts [95% interval]; * better than random without overlap. ↑ higher is better, ↓ lower."

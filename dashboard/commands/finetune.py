@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dashboard.commands.options import DeviceOption, ModelOption, say
+from dashboard.engine.errors import Cancelled
 from dashboard.engine.models.store import FINETUNED
 
 if TYPE_CHECKING:
@@ -101,8 +102,6 @@ def finetune(
 @contextmanager
 def _nothing_kept() -> Iterator[None]:
     """Says what a Ctrl-C before the first training step leaves."""
-    from dashboard.engine.errors import Cancelled
-
     try:
         yield
     except Cancelled as cancelled:
@@ -113,8 +112,6 @@ def _nothing_kept() -> Iterator[None]:
 @contextmanager
 def _stopped_by_ctrl_c() -> Iterator[Callable[[], None]]:
     """A function that raises Cancelled once Ctrl-C was pressed; pressed again, it ends the program as usual."""
-    from dashboard.engine.errors import Cancelled
-
     pressed = False
 
     def note(number: int, frame: FrameType | None) -> None:

@@ -1,8 +1,11 @@
-"""What the commands of `python -m dashboard` share: options that several take, and how progress is told."""
+"""What the commands of `python -m dashboard` share: options that several take, how progress is told, writing files."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from dashboard.engine.errors import InvalidInput
 
 ModelOption = Annotated[
     str,
@@ -32,3 +35,17 @@ def say(message: str, fraction: float | None) -> None:
     if line != _last_said:
         typer.echo(line, err=True)
     _last_said = line
+
+
+def write_file(out: Path, content: bytes) -> None:
+    """Writes the file.
+
+    Raises:
+        InvalidInput: It cannot be written.
+    """
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise InvalidInput(
+            f"{out} cannot be written ({error.strerror}).", "Choose a file in a folder that exists."
+        ) from error

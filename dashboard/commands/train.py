@@ -15,7 +15,7 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Folder to write; where the repository keeps it by default.")] = None,
 ) -> None:
     """Train a model of this repository again, with its seed, and measure it on what was held out."""
-    from dashboard.training.scripts import TRAINED
+    from dashboard.training.scripts import TRAINED  # here, because starting the app imports no training
 
     if name not in TRAINED:
         raise typer.BadParameter(f"“{name}” is none of {', '.join(TRAINED)}.", param_hint="NAME")

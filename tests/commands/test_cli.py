@@ -141,7 +141,7 @@ def test_bench_refuses_nonsense() -> None:
 
 
 def test_the_command_line_needs_no_streamlit() -> None:
-    modules = "dashboard.commands.export, dashboard.commands.bench, dashboard.__main__"
+    modules = "dashboard.commands.weights_file, dashboard.commands.measurements, dashboard.__main__"
     code = f"import sys, {modules}; assert 'streamlit' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
 

@@ -80,7 +80,7 @@ def test_a_deleted_one_is_gone(made: FineTuned) -> None:
 
 
 def test_the_command_line_lists_them(made: FineTuned, capsys: pytest.CaptureFixture[str]) -> None:
-    from dashboard.__main__ import models
+    from dashboard.commands.models import models
 
     models()
     assert made.report is not None

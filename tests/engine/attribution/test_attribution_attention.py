@@ -12,7 +12,7 @@ from oracles import eager
 from tiny import TEXT, make_folder
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dashboard.commands import bench
+from dashboard.commands import measurements
 from dashboard.engine import METHODS, Cancelled, LoadedModel, Trace, attribute, load_model, trace
 from dashboard.engine.attention import layers as attention_layers
 from dashboard.engine.attention.layers import RebuiltLayer
@@ -285,8 +285,8 @@ def test_weights_that_are_only_copies_are_refused(tmp_path: Path, device: str) -
 def test_gradient_x_attention_needs_no_map_of_all_heads_at_2048_tokens(device: str) -> None:
     """Every head's weights alone would be 4.5 GB; what is kept for the way back grows with tokens, not their square."""
     model = load_model("smollm2", device=device, dtype="float32")
-    found = trace(model, bench.text_of(model, 2048))
-    with bench._Peak(model.device) as peak:
+    found = trace(model, measurements.text_of(model, 2048))
+    with measurements._Peak(model.device) as peak:
         result = attribute(found, "gradient_x_attention")
     assert np.isfinite(result.scores).all()
     assert result.scores.max() > 0

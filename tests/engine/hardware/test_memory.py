@@ -2,14 +2,14 @@
 
 import pytest
 
-from dashboard.commands import bench
+from dashboard.commands import measurements
 from dashboard.engine import load_model
 
 
 @pytest.mark.slow
 def test_eight_times_less_memory_at_2048_tokens(device: str) -> None:
     """Memory, not time: machines are shared. The largest difference of all weights is measured in the same run."""
-    (row,) = bench.measure(
+    (row,) = measurements.measure(
         load_model("smollm2", device=device, dtype="float32"), [2048], lambda message, fraction: None
     )
     assert row["times less memory"] >= 8

@@ -14,7 +14,7 @@ from PIL import Image
 from tiny import TEXT, make_folder
 from tiny_vision import IMAGE_ARCHITECTURES, image_processor, photo
 
-from dashboard.commands import bench, export
+from dashboard.commands import measurements, weights_file
 from dashboard.engine import (
     HEAD_SCORES,
     EngineError,
@@ -457,7 +457,7 @@ def test_every_view_works_on_images(found: Trace) -> None:
     assert head_similarity(found).distance.shape == (12, 12)
     assert name_patterns(scores).shape == (3, 4)
     for kind in ("csv", "json", "npz"):
-        assert export.encoded(found, 0, 0, kind)
+        assert weights_file.encoded(found, 0, 0, kind)
 
 
 def test_what_needs_a_text_says_so(vit: LoadedModel, found: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -466,7 +466,7 @@ def test_what_needs_a_text_says_so(vit: LoadedModel, found: Trace, monkeypatch: 
             ask()
     monkeypatch.setattr(bench, "load_model", lambda *args, **kwargs: vit)
     with pytest.raises(Unsupported, match="does not read one text"):
-        bench._measure_fresh("vit", 64, None, None)
+        measurements._measure_fresh("vit", 64, None, None)
 
 
 @pytest.mark.parametrize("name", ["vit for classes", "clip (both)", "dinov2", "data2vec (read by eager)"])

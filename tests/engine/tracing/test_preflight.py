@@ -254,7 +254,7 @@ def _translator(folder: Path) -> Path:
 
 def _measured_writer(folder: str, n_tokens: int, n_written: int) -> tuple[float, float]:
     """Predicted and measured extra megabytes, in a process of its own."""
-    from dashboard.commands.bench import _Peak
+    from dashboard.commands.measurements import _Peak
 
     model = load_model(folder, device="cpu", dtype="float32")
     trace(model, "drink " * 62, target="gave " * 30)  # warm up
@@ -276,7 +276,7 @@ def test_the_predicted_memory_of_a_translation_is_the_measured(tmp_path: Path, n
 
 def _measured(name: str, n_tokens: int) -> tuple[float, float]:
     """Predicted and measured extra megabytes of a trace, in a process of its own."""
-    from dashboard.commands.bench import _Peak, text_of
+    from dashboard.commands.measurements import _Peak, text_of
 
     model = load_model(name, device="cpu", dtype="float32")
     trace(model, text_of(model, 64))  # warm up
@@ -298,7 +298,7 @@ def test_the_predicted_memory_of_a_trace_is_the_measured(name: str, n_tokens: in
 
 
 def _measured_load(name: str) -> float:
-    from dashboard.commands.bench import _Peak
+    from dashboard.commands.measurements import _Peak
 
     load_model("minilm", device="cpu")  # warm up: what is imported at the first load
     with _Peak(CPU) as peak:

@@ -1,0 +1,218 @@
+"""Seconds and memory of exact attention on demand beside eager `output_attentions=True`: same model, text and run.
+
+And what all heads at a glance send to the browser, beside the model view of BertViz as published.
+
+Ratios are what counts: machines are shared and noisy.
+"""
+
+import gc
+import json
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import bertviz
+import numpy as np
+import pandas as pd
+import torch
+from bertviz.util import format_special_chars
+
+from dashboard.engine import LoadedModel, Trace, load_model, trace
+from dashboard.engine.attention import capture
+from dashboard.engine.errors import Unsupported
+from dashboard.engine.hardware.devices import memory_in_use
+from dashboard.engine.progress import Progress
+
+_SAMPLE_SECONDS = 0.005
+_MOST_IN_BERTVIZ = 20_000_000
+"""Weights that are still written as BertViz writes them: 0.6 GB of text. SmolLM2 at 256 tokens has 17.7 million."""
+_SENTENCE = "The old keeper climbed the stairs of the lighthouse, counted every step aloud, and looked at the sea. "
+
+
+class _Peak:
+    """Seconds and the highest extra memory of a block of code."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+
+    def __enter__(self) -> "_Peak":
+        gc.collect()
+        self._stop = threading.Event()
+        self._base = self._highest = memory_in_use(self._device)
+        if self._device.type == "cuda":
+            torch.cuda.synchronize()
+            torch.cuda.reset_peak_memory_stats()
+        self._watcher = threading.Thread(target=self._watch)
+        self._watcher.start()
+        self._started = time.perf_counter()
+        return self
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_SAMPLE_SECONDS):
+            self._highest = max(self._highest, memory_in_use(self._device))
+
+    def __exit__(self, *unused: object) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize()
+        self.seconds = time.perf_counter() - self._started
+        self._stop.set()
+        self._watcher.join()
+        highest = max(self._highest, memory_in_use(self._device))
+        if self._device.type == "cuda":
+            highest = torch.cuda.max_memory_allocated()
+        self.megabytes = max(0.0, (highest - self._base) / 1e6)
+
+
+def text_of(model: LoadedModel, n_tokens: int) -> str:
+    """A text of exactly that many tokens, special tokens included where the tokenizer adds them."""
+    tokenizer = model.tokenizer
+    added = len(tokenizer("")["input_ids"])
+    ids = tokenizer(_SENTENCE * (n_tokens // 8 + 1), add_special_tokens=False, verbose=False)["input_ids"]
+    text: str = tokenizer.decode(ids[: n_tokens - added])
+    return text
+
+
+def _eager(model: LoadedModel, found: Trace) -> Any:
+    """What the library gives by itself, called as its documentation does: all weights of all layers."""
+    network = model.network
+    network.set_attn_implementation("eager")
+    with model.running(), torch.no_grad():
+        return network(**found.encoded.inputs, output_attentions=True).attentions
+
+
+def _largest_difference(found: Trace, eager: Any) -> float:
+    largest = 0.0
+    for layer, own in zip(found.layers["self"], eager, strict=True):
+        assert layer is not None
+        for head in range(layer.n_heads):
+            rebuilt = layer.weights(slice(head, head + 1), slice(0, layer.n_queries))[0]
+            largest = max(largest, float((rebuilt - own[0, head].float()).abs().max()))
+    return largest
+
+
+def bertviz_page(weights: Sequence[torch.Tensor], tokens: list[str]) -> tuple[float, int]:
+    """Seconds and bytes of BertViz's model view of these weights, as published.
+
+    The bytes are exact: the page of a single weight by BertViz itself, with every layer's JSON in its place. The
+    seconds are those of writing that JSON, layer by layer so that it need not fit into memory; BertViz needs more,
+    to put half a gigabyte of text together.
+
+    Args:
+        weights: Of each layer, [1, head, query, key], as the library gives them.
+        tokens: As the tokenizer gives them.
+    """
+    one = bertviz.model_view([torch.zeros(1, 1, 1, 1)], ["x"], html_action="return").data
+    copies = one.count("[[[[0.0]]]]")  # its script holds the weights twice, once in a comment
+    n_layers, n_heads = len(weights), weights[0].shape[1]
+    started = time.perf_counter()
+    n_weights = sum(len(json.dumps(layer[0].tolist())) for layer in weights) + 2 * n_layers  # brackets, ", " between
+    seconds = time.perf_counter() - started
+    text = len(json.dumps(format_special_chars(tokens)))
+    numbers = sum(len(json.dumps(list(range(n)))) for n in (n_layers, n_heads)) + len(str(n_heads))
+    per_copy = n_weights - len("[[[[0.0]]]]") + 2 * (text - len('["x"]')) + numbers - len("[0][0]1")
+    return seconds, len(one.encode()) + copies * per_copy
+
+
+def _glance(found: Trace) -> tuple[float, int]:
+    """Seconds and bytes of the head atlas: thumbnails of every head, with its scores."""
+    from components import head_atlas  # here, because it imports Streamlit
+
+    started = time.perf_counter()
+    scores = found.all_head_scores()
+    payload = head_atlas.build(
+        found.thumbnails(),
+        facts=np.stack(list(scores.values()), -1),
+        fact_names=[(name, "") for name in scores],
+    )
+    return time.perf_counter() - started, len(payload)
+
+
+def measure(
+    source: str, lengths: list[int], say: Progress, device: str | None = None, dtype: str | None = None
+) -> list[dict[str, Any]]:
+    """One row of figures for each length, each in a fresh process: memory that one length freed would hide another's.
+
+    Raises:
+        Unsupported: The model's attention is read by eager anyway, so there is nothing to compare; or it has an encoder
+            and a decoder, or reads images.
+    """
+    rows = []
+    for n_tokens in lengths:
+        say(f"{n_tokens:,} tokens", None)
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
+            rows.append(fresh.submit(_measure_fresh, source, n_tokens, device, dtype).result())
+    return rows
+
+
+def _measure_fresh(source: str, n_tokens: int, device: str | None, dtype: str | None) -> dict[str, Any]:
+    model = load_model(source, device=device, dtype=dtype)
+    if model.vision is not None or model.task.writes:
+        raise Unsupported(f"{model.title} does not read one text.", "Choose a decoder or an encoder of texts.")
+    if not model.captures:
+        raise Unsupported(f"{model.title} is read by eager attention itself.", "Choose another model.")
+    if model.task.writes or model.task.reads != "text":
+        raise Unsupported(f"{model.title} is not one stack of layers that reads a text.", "Choose another model.")
+    trace(model, text_of(model, 64))  # warm up
+    return _measure_one(model, n_tokens)
+
+
+def _measure_one(model: LoadedModel, n_tokens: int) -> dict[str, Any]:
+    text = text_of(model, n_tokens)
+    with _Peak(model.device) as ours:
+        found = trace(model, text)
+    with _Peak(model.device) as one_map:
+        found.heat_map(model.facts.n_layers // 2, 0)
+    with _Peak(model.device) as thumbs:
+        found.thumbnails()
+    with _Peak(model.device) as scores:
+        found.all_head_scores()
+    try:
+        with _Peak(model.device) as theirs:
+            weights = _eager(model, found)
+        difference = _largest_difference(found, weights)
+    finally:
+        model.network.set_attn_implementation(capture.NAME)
+    atlas_seconds, atlas_bytes = _glance(found)
+    page_seconds: float | None = None
+    page_bytes: int | None = None
+    if sum(layer.numel() for layer in weights) <= _MOST_IN_BERTVIZ:
+        pieces = model.tokenizer.convert_ids_to_tokens(found.encoded.ids.tolist())
+        page_seconds, page_bytes = bertviz_page(weights, pieces)
+    return {
+        "tokens": len(found.tokens),
+        "eager seconds": theirs.seconds,
+        "trace seconds": ours.seconds,
+        "times faster": theirs.seconds / ours.seconds,
+        "eager extra MB": theirs.megabytes,
+        "trace extra MB": ours.megabytes,
+        "times less memory": theirs.megabytes / max(ours.megabytes, 0.1),
+        "kept MB": found.nbytes / 1e6,
+        "one head map seconds": one_map.seconds,
+        "all thumbnails seconds": thumbs.seconds,
+        "all head scores seconds": scores.seconds,
+        "largest difference": difference,
+        "head atlas seconds": atlas_seconds,
+        "head atlas bytes": atlas_bytes,
+        "BertViz model view seconds": page_seconds,
+        "BertViz model view bytes": page_bytes,
+        "times fewer bytes": None if page_bytes is None else page_bytes / atlas_bytes,
+        "device": str(model.device),
+        "dtype": model.facts.dtype,
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The figures for people: one column a length."""
+    frame = pd.DataFrame(rows).set_index("tokens").T
+    return frame.map(_shown).to_string()
+
+
+def _shown(value: Any) -> str:
+    if value is None or value != value:  # not measured at this length
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.3g}" if value < 10_000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

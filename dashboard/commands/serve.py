@@ -1,0 +1,110 @@
+"""`python -m dashboard serve`: the app, with what its visitors may do."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dashboard.commands.options import DeviceOption, DtypeOption
+from dashboard.engine.settings import (
+    DEVICE_VARIABLE,
+    DOWNLOADS_VARIABLE,
+    DTYPE_VARIABLE,
+    FINETUNING_VARIABLE,
+    FOLDERS_VARIABLE,
+    MEMORY_VARIABLE,
+    MODELS_VARIABLE,
+    max_memory,
+    max_models,
+)
+from dashboard.engine.settings import downloads as read_downloads
+from dashboard.engine.settings import finetuning as read_finetuning
+
+APP = Path(__file__).parents[1] / "app.py"
+HOST, PORT = "127.0.0.1", 8501
+
+FolderOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--folder",
+        help="Visitors may open models below this folder; give it again for more. The cache is always allowed.",
+    ),
+]
+DownloadsOption = Annotated[bool | None, typer.Option(help="Let visitors bring models from the Hub (the default).")]
+FinetuningOption = Annotated[bool | None, typer.Option(help="Let visitors fine-tune models (the default).")]
+ModelsOption = Annotated[
+    int | None, typer.Option("--models", help="How many models stay in memory; 2 by default.", min=1)
+]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(help="Memory that may be used on a device, such as 16GB; a load or a text beyond it is refused."),
+]
+HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
+PortOption = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
+BrowserOption = Annotated[bool, typer.Option(help="Open the page in a browser.")]
+
+
+def serve(
+    host: HostOption = HOST,
+    port: PortOption = PORT,
+    browser: BrowserOption = True,
+    device: DeviceOption = None,
+    dtype: DtypeOption = None,
+    folder: FolderOption = None,
+    downloads: DownloadsOption = None,
+    finetuning: FinetuningOption = None,
+    models: ModelsOption = None,
+    memory: MemoryOption = None,
+) -> None:
+    """Start the app (the default)."""
+    from streamlit.runtime.pages_manager import PagesManager
+    from streamlit.web import cli
+
+    # Until the first visitor has run app.py, Streamlit takes pages/ for its own list of pages and answers a link to
+    # one of ours with "does not seem to exist".
+    PagesManager.uses_pages_directory = False
+    settings = {
+        DEVICE_VARIABLE: device,
+        DTYPE_VARIABLE: dtype,
+        FOLDERS_VARIABLE: _allowed(folder),
+        DOWNLOADS_VARIABLE: _on_or_off(downloads),
+        FINETUNING_VARIABLE: _on_or_off(finetuning),
+        MODELS_VARIABLE: None if models is None else str(models),
+        MEMORY_VARIABLE: memory,
+    }
+    os.environ.update({name: value for name, value in settings.items() if value})
+    read_downloads()  # a setting that cannot be understood ends the start, not a visitor's first load
+    read_finetuning()
+    max_models()
+    max_memory()
+    sys.argv = [
+        "streamlit",
+        "run",
+        str(APP),
+        f"--server.address={host}",
+        f"--server.port={port}",
+        f"--server.headless={'false' if browser else 'true'}",
+        "--server.showEmailPrompt=false",
+        "--logger.hideWelcomeMessage=true",  # else a card over the page asks to install Streamlit's own extras
+    ]
+    typer.echo(f"The attention dashboard is at http://{host}:{port} (Ctrl-C stops it).", err=True)
+    cli.main()
+
+
+def _on_or_off(chosen: bool | None) -> str | None:
+    return None if chosen is None else "on" if chosen else "off"
+
+
+def _allowed(folders: list[Path] | None) -> str | None:
+    """The folders that visitors may open, those of the environment first."""
+    if not folders:
+        return None
+    for given in folders:
+        if not given.is_dir():
+            raise typer.BadParameter(f"There is no folder {given}.", param_hint="--folder")
+        if os.pathsep in str(given):
+            raise typer.BadParameter(f"“{os.pathsep}” in {given} would separate two folders.", param_hint="--folder")
+    before = [os.environ[FOLDERS_VARIABLE]] if os.environ.get(FOLDERS_VARIABLE) else []
+    return os.pathsep.join([*before, *(str(given.absolute()) for given in folders)])

@@ -1,0 +1,66 @@
+"""One head's exact weights as a file: CSV, NPZ or JSON, with the tokens' texts. Needs no Streamlit."""
+
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dashboard.commands.options import write_file
+from dashboard.engine import Token, Trace
+
+
+def encoded(trace: Trace, layer: int, head: int, file_format: str, site: str | None = None) -> bytes:
+    """The file's content.
+
+    CSV has one row a query and one column a key, named "position text"; NPZ has the arrays `attention` (float32),
+    `tokens` and `ids` (of the keys), `query_tokens` and `query_ids`, `site`, `layer` and `head`; JSON has the same
+    fields with the model and the text.
+    """
+    weights = trace.attention(layer, head, site=site)  # [query, key]
+    where = trace.site(site)
+    queries, keys = _texts(where.query_tokens), _texts(where.key_tokens)
+    if file_format == "csv":
+        names = [[f"{index} {text}" for index, text in enumerate(side)] for side in (queries, keys)]
+        table = pd.DataFrame(weights, columns=names[1], index=pd.Index(names[0], name="query"))
+        return table.to_csv().encode()
+    fields = {
+        "site": where.name,
+        "layer": layer,
+        "head": head,
+        "tokens": keys,
+        "ids": [token.id for token in where.key_tokens],
+        "query_tokens": queries,
+        "query_ids": [token.id for token in where.query_tokens],
+    }
+    if file_format == "json":
+        named = {"model": trace.model.name, "text": trace.text, **fields, "attention": weights.tolist()}
+        return json.dumps(named, ensure_ascii=False).encode()
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = {name: np.array(value) for name, value in fields.items()}
+    np.savez_compressed(buffer, attention=weights, **arrays)
+    return buffer.getvalue()
+
+
+def _texts(tokens: Sequence[Token]) -> list[str]:
+    return [(" " if token.space else "") + token.text for token in tokens]
+
+
+def write(
+    trace: Trace, layer: int, head: int, file_format: str, out: Path | None = None, site: str | None = None
+) -> None:
+    """Writes the file, or sends it to standard output.
+
+    Raises:
+        InvalidInput: The file cannot be written.
+    """
+    content = encoded(trace, layer, head, file_format, site)
+    if out is None:
+        sys.stdout.buffer.write(content + (b"\n" if file_format == "json" else b""))
+        sys.stdout.flush()
+    else:
+        write_file(out, content)
