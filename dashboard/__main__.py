@@ -1,9 +1,11 @@
 """`python -m dashboard`: start the app, export weights, list and train models, measure speed and faithfulness."""
 
 import sys
+from typing import Annotated
 
 import typer
 
+from dashboard import __version__
 from dashboard.commands.bench import bench
 from dashboard.commands.export import export
 from dashboard.commands.faithfulness import faithfulness
@@ -34,6 +36,17 @@ app = typer.Typer(
 )
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop.")
+]
+
+
 @app.callback(invoke_without_command=True)
 def start(
     context: typer.Context,
@@ -47,6 +60,7 @@ def start(
     finetuning: FinetuningOption = None,
     models: ModelsOption = None,
     memory: MemoryOption = None,
+    version: VersionOption = False,
 ) -> None:
     """Without a command: start the app."""
     if context.invoked_subcommand is None:

@@ -20,9 +20,9 @@ def bench(
     dtype: DtypeOption = None,
 ) -> None:
     """Measure beside eager `output_attentions=True`, and the head atlas beside BertViz's model view, in one run."""
+    lengths = _lengths(tokens)
     from dashboard.commands.measurements import measure, table
 
-    lengths = _lengths(tokens)
     rows = measure(model, lengths, say, device, dtype)
     typer.echo(table(rows))
     if out is not None:
