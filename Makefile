@@ -2,15 +2,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# `make test-changed`: the revision that changes are counted from.
+SINCE ?= HEAD
 # Browser tests mostly wait: two processes, a file at a time.
 TWO := --numprocesses 2 --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check install
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check format bench clean
+.PHONY: help run test test-all test-changed check format bench clean
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 run: $(VENV)/.installed ## open the dashboard in the browser
 	@$(BIN)/python -m dashboard
@@ -20,6 +22,9 @@ test: check ## format, lint, types, imports, then all tests but the slow ones
 
 test-all: check ## the same with the slow tests
 	@$(BIN)/python -m pytest
+
+test-changed: $(VENV)/.installed-dev ## the tests that a change can reach; browser tests if it paints (SINCE=main)
+	@$(BIN)/python -m tests.changed $(SINCE) | xargs -r $(BIN)/python -m pytest -m "not slow" $(TWO)
 
 check: $(VENV)/.installed-dev ## format, lint, types and imports; warnings are errors
 	@$(BIN)/ruff format --check .
