@@ -11,6 +11,8 @@ from tiny_vision import IMAGE_ARCHITECTURES, MORE_THAN_PATCHES, image_processor
 from tiny_writers import BEGIN_WITH_PADDING, EAGER_SEQ2SEQ, SEQ2SEQ_ARCHITECTURES
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
+from dashboard.engine import LoadedModel, load_model
+
 _CORPUS = [
     "The capital of France is Paris and the capital of Italy is Rome.",
     "When Mary and John went to the store, John gave a drink to Mary.",
@@ -158,3 +160,8 @@ def save_random(
     model.save_pretrained(folder)
     reader.save_pretrained(folder)
     return folder
+
+
+def opened(name: str, folder: Path, device: str = "cpu") -> LoadedModel:
+    """A tiny model of that architecture in float32, the format in which equality is tested."""
+    return load_model(str(make_folder(name, folder)), device=device, dtype="float32")

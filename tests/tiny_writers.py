@@ -96,3 +96,6 @@ EAGER_SEQ2SEQ: dict[str, Maker] = {
 """Encoder–decoders that do not use the interface, or not everywhere: read, or refused."""
 
 BEGIN_WITH_PADDING = {"marian", "pegasus", "t5", "t5 (gated)", "mt5", "umt5"}
+
+TARGET = "John gave a drink to Mary"
+TARGET_PIECES = ["[CLS]", "John", "gave", "a", "drink", "to", "Mary", "[SEP]"]

@@ -1,10 +1,14 @@
 """Texts that are easy to tell apart, for tiny models."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from dashboard.engine import load_model, trace
+from dashboard.engine.errors import Cancelled
 from dashboard.training.examples import Examples
 from dashboard.training.finetuning import finetune
-from dashboard.training.results import FineTuned
+from dashboard.training.results import FineTuned, Step
 
 _FILLERS = ("The capital of France is", "When Mary went to the store", "A quick fox jumps over", "John gave a drink to")
 _WORDS = ("Paris, Rome, Paris, Rome", "the lazy dog and a quick dog")
@@ -22,3 +26,18 @@ def quickly(base: str, **options: Any) -> FineTuned:
     fast = {"lora": 1e-2, "full": 3e-3}[options.get("method", "lora")]
     given: dict[str, Any] = {"epochs": 8, "batch_size": 8, "patience": None, "learning_rate": fast, "device": "cpu"}
     return finetune(base, toy(), **{**given, **options})
+
+
+def cancel_at(base: str, when: Callable[[Step], bool], **options: Any) -> FineTuned:
+    """A short training that is cancelled at the first step of its progress for which this holds."""
+
+    def progress(step: Step) -> None:
+        if when(step):
+            raise Cancelled
+
+    return quickly(base, progress=progress, **options)
+
+
+def predicted(folder: Path, text: str) -> str:
+    """The class that a model in this folder gives the text."""
+    return trace(load_model(str(folder), device="cpu"), text).prediction.choices[0].label.text

@@ -1,81 +1,22 @@
 """Every attribution method on patches, against a twin of the library's own with edited pixels, keys and tokens."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from oracles import attention_methods, eager, lrp
+from engine.attribution.image_twins import CAPTURED, number, probability, traced
+from oracles import eager
 from oracles import images as oracle
 from PIL import Image
-from tiny import TEXT, make_folder
+from tiny import make_folder
 from tiny_vision import photo
 
-from dashboard.engine import (
-    METHODS,
-    LoadedModel,
-    Trace,
-    agreement,
-    attribute,
-    evaluate,
-    flip,
-    infidelity,
-    leaderboard,
-    load_model,
-    sensitivity,
-    sensitivity_max,
-    trace,
-)
-from dashboard.engine.attention.recording import Recording, recording
+from dashboard.engine import METHODS, attribute, load_model, trace
 from dashboard.engine.attribution.attribute import ask
 from dashboard.engine.attribution.methods.integrated_gradients import baselines
 from dashboard.engine.attribution.perturbation import values_of_subsets
 from dashboard.engine.errors import EngineError, InvalidInput, Unsupported
-from dashboard.engine.faithfulness.captum_metrics import infidelity_cost, sensitivity_max_cost
-from dashboard.engine.faithfulness.text_edits import Edit
-from dashboard.engine.inputs.datasets import Row
-from dashboard.engine.internals.lrp import relevance_rules
-from dashboard.engine.models.vision import reading
-from dashboard.engine.progress import silent
-
-CAPTURED = [name for name in oracle.EMBEDDERS if "eager" not in name]
-READ_AT_CLASS = ["vit for classes", "deit for classes", "vit for digits (grey)"]
-SHARES = ["raw_attention", "rollout", "alti", "value_zeroing"]
-
-
-def traced(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> tuple[Trace, Any]:
-    """A tiny model's trace, and its twin by eager attention."""
-    model = load_model(str(make_folder(name, folder)), device="cpu", dtype="float32")
-    return trace(model, photo()), eager.load(folder, model.task.auto_class, dtype=dtype)
-
-
-def number(found: Trace, twin: Any, target: int | None = None, against: int | None = None) -> Any:
-    """Reads the explained number off a twin's outputs; for a model without a head from some patches alone."""
-    if found.model.task.kind == "image class":
-        target = found.prediction.choices[0].id if target is None else target
-
-        def read(outputs: Any, patches: Any = None) -> torch.Tensor:
-            return outputs.logits[0, target] - (0 if against is None else outputs.logits[0, against])
-
-        return read
-    patches = [i for i, token in enumerate(found.tokens) if not token.special]
-
-    def mean(outputs: Any, kept: Any = None) -> torch.Tensor:
-        return outputs.last_hidden_state[0, patches if kept is None else kept].mean(0)
-
-    with torch.no_grad():
-        whole = mean(twin(pixel_values=pixels_of(found, twin)))
-    return lambda outputs, kept=None: mean(outputs, kept) @ (whole / whole.norm())
-
-
-def pixels_of(found: Trace, twin: Any) -> torch.Tensor:
-    pixels: torch.Tensor = found.encoded.inputs["pixel_values"].to(twin.dtype)
-    return pixels
-
-
-def probability(found: Trace, outputs: Any) -> float:
-    return float(outputs.logits[0].softmax(-1)[found.prediction.choices[0].id])
 
 
 @pytest.mark.parametrize("name", CAPTURED)
@@ -227,120 +168,6 @@ def test_integrated_gradients_are_a_sum_along_the_path(tmp_path: Path, monkeypat
     np.testing.assert_allclose(result.scores, expected, atol=1e-3 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("name", READ_AT_CLASS)
-def test_followed_attention_starts_at_the_class_token(name: str, tmp_path: Path) -> None:
-    found, twin = traced(name, tmp_path)
-    weights, pixels = eager.attentions(twin, found.encoded.inputs), found.encoded.inputs["pixel_values"]
-    reading = np.eye(len(found.tokens))[0]
-    np.testing.assert_allclose(ask(found).reading(silent), reading, atol=1e-6)
-    np.testing.assert_allclose(attribute(found, "rollout").scores, attention_methods.rollout(weights)[0], atol=1e-5)
-    np.testing.assert_allclose(attribute(found, "raw_attention").scores, weights[:, :, 0].mean((0, 1)), atol=1e-5)
-    expected = oracle.chefer(twin, pixels, number(found, twin))[0]
-    result = attribute(found, "gradient_x_attention")
-    np.testing.assert_allclose(result.scores, expected, rtol=1e-3, atol=1e-5)
-    assert "whole" in result.notes[0]
-
-
-def test_models_that_are_read_start_there_too(tmp_path: Path) -> None:
-    found, twin = traced("data2vec (read by eager)", tmp_path)
-    reading = ask(found).reading(silent)
-    assert reading.sum() == pytest.approx(1)
-    weights = eager.attentions(twin, found.encoded.inputs)
-    np.testing.assert_allclose(
-        attribute(found, "rollout").scores, reading @ attention_methods.rollout(weights), atol=1e-5
-    )
-    expected = oracle.chefer(twin, found.encoded.inputs["pixel_values"], number(found, twin))
-    np.testing.assert_allclose(
-        attribute(found, "gradient_x_attention").scores, reading @ expected, rtol=1e-3, atol=1e-5
-    )
-    for method in ("leave_one_out", "shapley"):
-        with pytest.raises(Unsupported, match=r"takes no attention mask.*replaces"):
-            attribute(found, method)
-
-
-NETWORKS = {
-    "vit for classes": attention_methods.pre_norm(lambda twin: twin.vit.layers, "attention.v_proj", "attention.o_proj"),
-    "clip (vision)": attention_methods.pre_norm(
-        lambda twin: twin.encoder.layers, "self_attn.v_proj", "self_attn.out_proj"
-    ),
-    "siglip (vision)": attention_methods.pre_norm(
-        lambda twin: twin.encoder.layers, "self_attn.v_proj", "self_attn.out_proj"
-    ),
-    "dinov2 with registers": attention_methods.pre_norm(
-        lambda twin: twin.encoder.layer,
-        "attention.v_proj",
-        "attention.o_proj",
-        lambda block: block.layer_scale1.lambda1,
-    ),
-    "beit (relative positions)": attention_methods.pre_norm(
-        lambda twin: twin.beit.layers, "attention.v_proj", "attention.o_proj", lambda block: block.lambda_1
-    ),
-}
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_parts_of_attention_are_followed_as_by_whole_matrices(name: str, tmp_path: Path) -> None:
-    found, twin = traced(name, tmp_path)
-    network, inputs = NETWORKS[name], found.encoded.inputs
-    layers = attention_methods.look_inside(twin, network, inputs)
-    reading = ask(found).reading(silent)
-    lengths = np.mean([attention_methods.value_weighted(layer, None) for layer in layers], 0)
-    np.testing.assert_allclose(attribute(found, "value_weighted").scores, reading @ lengths, rtol=1e-4, atol=1e-5)
-    mixed = [
-        attention_methods.alti(network, block, layer) for block, layer in zip(network.blocks(twin), layers, strict=True)
-    ]
-    result = attribute(found, "alti")
-    np.testing.assert_allclose(result.scores, reading @ attention_methods.rolled_out(mixed), atol=1e-4)
-    assert result.checks[0].fine
-    turned = attention_methods.value_zeroing(twin, network, inputs)
-    np.testing.assert_allclose(
-        attribute(found, "value_zeroing").scores, reading @ attention_methods.rolled_out(turned), atol=1e-4
-    )
-    with pytest.raises(Unsupported, match="next token of a decoder"):
-        attribute(found, "alti_logit")
-
-
-@pytest.mark.parametrize("name", CAPTURED)
-@pytest.mark.parametrize("method", SHARES)
-def test_shares_are_never_negative_and_sum_to_one(method: str, name: str, tmp_path: Path) -> None:
-    found, _ = traced(name, tmp_path)
-    scores = attribute(found, method).scores
-    assert scores.min() >= 0
-    assert scores.sum() == pytest.approx(1, abs=1e-4)
-
-
-def test_relevance_is_what_explicit_rules_give(tmp_path: Path) -> None:
-    found, twin = traced("vit for classes", tmp_path, torch.float64)
-    result = attribute(found, "attn_lrp", 1)
-    expected, logit = lrp.vit(twin, found.encoded.inputs["pixel_values"].double(), 1)
-    assert logit == pytest.approx(result.target.logit, rel=1e-4)
-    np.testing.assert_allclose(result.scores, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
-
-
-@pytest.mark.parametrize("weights", ["followed", "constant"])
-@pytest.mark.parametrize("name", CAPTURED)
-def test_patches_biases_and_softmax_get_the_whole_logit(name: str, weights: str, tmp_path: Path) -> None:
-    found, _ = traced(name, tmp_path)
-    balance, _ = attribute(found, "attn_lrp", options={"weights": weights}).checks
-    assert balance.value < 1e-4
-
-
-def test_a_head_without_rules_is_refused_only_where_it_is_explained(tmp_path: Path) -> None:
-    found, _ = traced("siglip (vision)", tmp_path)
-    question, into = ask(found), Recording()
-    with (
-        torch.enable_grad(),
-        relevance_rules(found.model.network, "the-model", into),
-        found.model.running(),
-    ):
-        tokens = question.embeddings()[None].clone().requires_grad_()
-        into.modules[found.model.vision.embedder] = reading(tokens)  # type: ignore[union-attr]
-        with recording(into):
-            pooled = found.model.network(pixel_values=found.encoded.inputs["pixel_values"]).pooler_output
-    with pytest.raises(Unsupported, match="the-model computes with “multi_head_attention_forward”"):
-        torch.autograd.grad(pooled.sum(), tokens)
-
-
 def test_shapley_values_add_up_to_runs_of_the_twin(tmp_path: Path) -> None:
     found, twin = traced("vit for classes", tmp_path)
     result = attribute(found, "shapley")
@@ -387,55 +214,15 @@ def test_moved_embeddings_are_read_instead_of_the_image(name: str, tmp_path: Pat
     np.testing.assert_array_equal(again.attention(0), found.attention(0))
 
 
-@pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Trace:
-    return traced("vit for classes", tmp_path_factory.mktemp("seen"))[0]
-
-
-@pytest.mark.parametrize("removal", ["mask", "replace"])
-def test_attributions_of_images_are_tested_like_others(removal: str, seen: Trace) -> None:
-    attributions = [attribute(seen, method) for method in ("leave_one_out", "rollout", "replacement")]
-    board = leaderboard(seen, attributions, removal=removal, n_random=3)
-    assert board.players.tolist() == list(range(1, 17))
-    assert all(np.isfinite(list(entry.metrics.values())).all() for entry in board.entries)
-    best = {"mask": 0, "replace": 2}[removal]
-    top = board.entries[best].order[0]
-    keep = np.ones((1, 17), bool)
-    keep[0, top] = False
-    without = values_of_subsets(ask(seen), keep, removal)[0]
-    assert board.entries[best].curves.without_top[0] == pytest.approx(float(without), abs=1e-5)
-    assert agreement(attributions, board.players).spearman.shape == (3, 3)
-
-
-def test_numbers_of_one_attribution(seen: Trace) -> None:
-    question, given = ask(seen), attribute(seen, "leave_one_out")
-    assert np.isfinite(infidelity(question, given, n_samples=10).value)
-    assert infidelity_cost(seen, 10).passes == 11
-    for method in ("input_x_gradient", "rollout", "leave_one_out"):
-        found = sensitivity_max(question, method, n_samples=2)
-        assert found.value > 0
-        assert sensitivity_max_cost(seen, method, n_samples=2).passes > 0
-    with pytest.raises(Unsupported, match="belong to no token"):
-        sensitivity_max(question, "replacement", n_samples=2)
-
-
-def test_what_edits_texts_says_so(seen: Trace, minilm: LoadedModel) -> None:
-    with pytest.raises(Unsupported, match="reads images, which have no words"):
-        flip(seen)
-    with pytest.raises(Unsupported, match="reads images, and the edits are of texts"):
-        sensitivity(seen, attribute(seen, "rollout"), [Edit("case", "Case", "x", (), "")])
-    with pytest.raises(Unsupported, match="reads images, and these are texts"):
-        evaluate(seen.model, [Row(TEXT)])
-
-
-def test_every_method_runs_or_says_why_not(seen: Trace) -> None:
+def test_every_method_runs_or_says_why_not(tmp_path: Path) -> None:
+    found, _ = traced("vit for classes", tmp_path)
     refused = set()
     for name in METHODS:
         try:
-            result = attribute(seen, name)
+            result = attribute(found, name)
         except EngineError:
             refused.add(name)
         else:
             assert result.scores.shape == (17,)
-            assert METHODS[name].cost(seen, result.options).bytes > 0
+            assert METHODS[name].cost(found, result.options).bytes > 0
     assert refused == {"alti_logit"}
