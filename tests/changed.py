@@ -45,20 +45,21 @@ def reached_tests(changed: Iterable[str]) -> list[str]:
     texts = {module: path.read_text("utf-8") for path, module in paths.items()}
     graph = _import_graph(texts)
     start = {module for name in changed for module in _owners(ROOT / name, texts)} & texts.keys()
-    reached = start.union(*(graph.find_downstream_modules(module) for module in start))
-    folders = [path.parent for path, module in paths.items() if module in reached and path.name == "conftest.py"]
-    painted = any(name.startswith(PAINTED) for name in changed)
-    return sorted(
-        path.relative_to(ROOT).as_posix()
-        for path, module in paths.items()
-        if path.name.startswith("test_")
-        and (
-            module in reached
-            or any(path.is_relative_to(folder) for folder in folders)
-            or (painted and module.startswith("tests.e2e."))
-            or (changed and path.parent == ROOT / "tests")
-        )
+    reached, by_tests = (
+        begin.union(*(graph.find_downstream_modules(module) for module in begin))
+        for begin in (start, {module for module in start if module.startswith("tests.")})
     )
+    conftests = {path: module for path, module in paths.items() if path.name == "conftest.py"}
+    painted = any(name.startswith(PAINTED) for name in changed)
+    tests = []
+    for path, module in paths.items():
+        in_browser = module.startswith("tests.e2e.")
+        counting = by_tests if in_browser else reached
+        needed = {module, *(other for conftest, other in conftests.items() if path.is_relative_to(conftest.parent))}
+        always = path.parent == ROOT / "tests" and bool(changed)
+        if path.name.startswith("test_") and (needed & counting or (in_browser and painted) or always):
+            tests.append(path.relative_to(ROOT).as_posix())
+    return sorted(tests)
 
 
 def _module(path: Path) -> str:
@@ -86,7 +87,7 @@ def _import_graph(texts: dict[str, str]) -> grimp.ImportGraph:
             needed.add("dashboard.__main__")
         for name in needed - {module}:
             graph.add_import(importer=module, imported=name)
-        if module.startswith("tests.e2e.") or module.endswith(".conftest"):
+        if module.endswith(".conftest"):
             for name in graph.find_modules_directly_imported_by(module):
                 if name.startswith(("dashboard", "components")):
                     graph.remove_import(importer=module, imported=name)

@@ -83,8 +83,8 @@ def test_a_test_runs_itself() -> None:
 
 
 def test_fixtures_count_for_their_folder() -> None:
-    below = {f"tests/components/{path.name}" for path in (ROOT / "tests" / "components").glob("test_*.py")}
-    assert reached("tests/components/conftest.py") == below
+    below = {f"tests/training/{path.name}" for path in (ROOT / "tests" / "training").glob("test_*.py")}
+    assert reached("tests/training/conftest.py") == below
 
 
 def test_tests_that_read_the_sources_run_after_every_change_and_only_then() -> None:
