@@ -1,10 +1,10 @@
 """The names of the public face and the modules they live in; `__init__.py` imports each when it is first used."""
 
-from .attention.heat_maps import HeatMap as HeatMap
-from .attention.verification import Verification as Verification
-from .attribution.attribute import Attribution as Attribution
+from .attention.verification_result import Verification as Verification
+from .attention.views import HeatMap as HeatMap
 from .attribution.attribute import attribute as attribute
 from .attribution.method import METHODS as METHODS
+from .attribution.result import Attribution as Attribution
 from .errors import Cancelled as Cancelled
 from .errors import EngineError as EngineError
 from .faithfulness.agreements import Agreement as Agreement
@@ -46,10 +46,12 @@ from .models.catalog import MODELS as MODELS
 from .models.loading import LoadedModel as LoadedModel
 from .models.loading import load_model as load_model
 from .models.summary import Facts as Facts
-from .tasks.task import Choice as Choice
-from .tasks.task import Prediction as Prediction
+from .models.summary import ModelSummary as ModelSummary
+from .tasks.prediction import Choice as Choice
+from .tasks.prediction import Prediction as Prediction
 from .tracing.generation import Generation as Generation
 from .tracing.generation import generate as generate
 from .tracing.run import trace as trace
 from .tracing.sites import Site as Site
+from .tracing.summary import TraceSummary as TraceSummary
 from .tracing.trace import Trace as Trace

@@ -18,7 +18,7 @@ from dashboard.runtime.shelves import finished, model_shelf, result_job, wait_fo
 
 if TYPE_CHECKING:
     from dashboard.engine import Generation, HeatMap, LoadedModel, Similarity, Token, Trace
-    from dashboard.engine.attention.heat_maps import Pooling
+    from dashboard.engine.attention.views import Pooling
     from dashboard.engine.head_analysis.query_key import QueryKey
     from dashboard.engine.head_scores.score import HeadScore
 

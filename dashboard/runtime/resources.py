@@ -7,7 +7,7 @@ from dashboard.engine.hardware.dtypes import BITS, PLAIN, can_quantise
 
 if TYPE_CHECKING:
     from dashboard.engine import LoadedModel, Trace
-    from dashboard.engine.hardware.memory import Needs
+    from dashboard.engine.hardware.needs import Needs
 
 _MAP_PIXELS, _THUMBNAIL_PIXELS = 256, 64
 

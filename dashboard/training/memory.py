@@ -8,7 +8,8 @@ from safetensors import safe_open
 from dashboard.engine.errors import OutOfMemory
 from dashboard.engine.formatting import bytes_text
 from dashboard.engine.hardware import devices
-from dashboard.engine.hardware.memory import SLACK, Needs
+from dashboard.engine.hardware.memory import SLACK
+from dashboard.engine.hardware.needs import Needs
 from dashboard.training.networks import Base, Method
 
 _FLOAT = 4

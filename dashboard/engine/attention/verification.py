@@ -6,8 +6,7 @@ shape that the model does not use cannot pass.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from dashboard.engine.attention.layers import ReadLayer, RebuiltLayer, largest
 from dashboard.engine.attention.layout import SITES, Layout, numbered
 from dashboard.engine.attention.probe import Probe
 from dashboard.engine.attention.recording import Recording, recording
+from dashboard.engine.attention.verification_result import Verification
 from dashboard.engine.attention.visibility import Visibility, unmasked
 
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}
@@ -29,27 +29,6 @@ _LEAST_SHIFT = 1e-3
 """Of the outputs, relative to their size: below that, what was captured is not what the model uses."""
 
 _WINDOWS = "it attends within several windows of the input, one by one, not over the whole of it"
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What the probe showed.
-
-    Attributes:
-        method: "capture" when weights are rebuilt from queries and keys, "eager" when they are read.
-        max_difference: Largest difference between a rebuilt weight and the model's own, over all layers and heads.
-        n_tokens: Length of the probe.
-        output_shift: How far flattened (or cut) attention moved the outputs, relative to their size.
-        causal: The input attends to itself, and no weight of the probe looked ahead.
-        layout: Which attention is which.
-    """
-
-    method: Literal["capture", "eager"]
-    max_difference: float
-    n_tokens: int
-    output_shift: float
-    causal: bool
-    layout: Layout
 
 
 class NotVerified(Exception):

@@ -5,75 +5,19 @@ the command line and the README show the same words.
 """
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
-from dashboard.engine.attribution.method import (
-    METHODS,
-    Check,
-    Method,
-    Options,
-)
+from dashboard.engine.attribution.method import METHODS, Method
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Attribution, Options
 from dashboard.engine.errors import InvalidInput, Unsupported
-from dashboard.engine.inputs.tokens import Token
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.tasks.task import Choice
 from dashboard.engine.tracing.trace import Trace
 
 DEFAULT_METHOD = "leave_one_out"
 _QUICK = ("gradient_x_attention", "attn_lrp", "input_x_gradient")
 """For texts that are too long for one run a token, the one that did best in the README's study first."""
-
-
-@dataclass(frozen=True)
-class Attribution:
-    """What each token counts for one target.
-
-    Attributes:
-        method: The method's name.
-        target: The choice that is explained.
-        against: The choice that it is explained against: why target rather than this.
-        options: What was chosen for each option of the method.
-        scores: One for each token; positive supports the target (magnitudes where the method is unsigned), NaN where
-            the method says nothing about the token.
-        unit: What the scores are measured in.
-        checks: Numbers by which the scores can be judged.
-        notes: What a reader must know about them.
-        seconds: How long it took.
-        passes: Forward passes' worth of computation that it took.
-        for_target: False when any other target would get the same scores. Methods that only follow attention depend
-            on the target too where the prediction has no place of its own: there it decides where they start.
-    """
-
-    method: str
-    target: Choice
-    against: Choice | None
-    options: Options
-    scores: Float[np.ndarray, "token"]
-    unit: str
-    checks: tuple[Check, ...]
-    notes: tuple[str, ...]
-    seconds: float
-    passes: float
-    for_target: bool
-
-    def per_word(self, tokens: tuple[Token, ...]) -> Float[np.ndarray, "word"]:
-        """Scores summed over the tokens of each word (`Token.word` is the index)."""
-        return self.per_group([token.word for token in tokens])
-
-    def per_group(self, group_of: Sequence[int]) -> Float[np.ndarray, "group"]:
-        """Scores summed over the tokens of each group; NaN where no token of the group has one.
-
-        Args:
-            group_of: The group of each token, counted from 0.
-        """
-        group, known = np.asarray(group_of), ~np.isnan(self.scores)
-        sums = np.bincount(group, np.where(known, self.scores, 0)).astype(self.scores.dtype)
-        return np.where(np.bincount(group, known) > 0, sums, np.float32(np.nan))
 
 
 def quick_method(trace: Trace) -> str:

@@ -1,6 +1,6 @@
 """What an attribution method is: how it runs, what it costs, what can be chosen about it, and what is said of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Check, Options
 from dashboard.engine.progress import Progress
 from dashboard.engine.registry import Registry
 from dashboard.engine.tracing.trace import Trace
@@ -20,9 +21,6 @@ KINDS: dict[Kind, str] = {
     "decomposition": "Accounting: what the model computed is split into parts, by rules that are a choice.",
     "descriptive": "Read off: a quantity inside the model, which need not be what the prediction rests on.",
 }
-
-Options = Mapping[str, str]
-"""What was chosen for each of a method's options; all of them are there."""
 
 
 @dataclass(frozen=True)
@@ -60,27 +58,6 @@ class Cost:
 
     passes: float
     bytes: int
-
-
-@dataclass(frozen=True)
-class Check:
-    """A number by which a result can be judged, computed with it.
-
-    Attributes:
-        name: What it is, in two or three words.
-        value: A share, 0 when all is well.
-        bound: Fine up to here; None where there is no right or wrong.
-        meaning: What it says, one sentence.
-    """
-
-    name: str
-    value: float
-    bound: float | None
-    meaning: str
-
-    @property
-    def fine(self) -> bool:
-        return self.bound is None or self.value <= self.bound
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dashboard.engine.attention.layers import Layer, row_blocks
-from dashboard.engine.attribution.method import Check
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Check
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.progress import Progress
 from dashboard.engine.tracing.trace import Trace

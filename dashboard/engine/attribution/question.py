@@ -15,7 +15,7 @@ from dashboard.engine.hardware.devices import stop_before_memory_ends
 from dashboard.engine.models.loading import LoadedModel
 from dashboard.engine.models.vision import embedded
 from dashboard.engine.progress import Progress
-from dashboard.engine.tasks.task import Choice
+from dashboard.engine.tasks.prediction import Choice
 from dashboard.engine.tracing.forward import ReadGradient, attention_gradients, forward, run_layers
 from dashboard.engine.tracing.trace import Trace
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dashboard.engine.attention.layers import OUTPUT_TOLERANCE, RebuiltLayer, largest
-from dashboard.engine.attribution.method import Check
+from dashboard.engine.attribution.result import Check
 from dashboard.engine.internals.residual_stream import AroundAttention, SplitAttention
 from dashboard.engine.internals.wiring import LayerWiring
 

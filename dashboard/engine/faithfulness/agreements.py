@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import stats
 
-from dashboard.engine.attribution.attribute import Attribution
+from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.faithfulness.curves import order_of
 

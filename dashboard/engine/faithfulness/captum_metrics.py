@@ -7,10 +7,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dashboard.engine.attribution.attribute import Attribution, ask, chosen_options
-from dashboard.engine.attribution.method import METHODS, Cost, Options, forward_passes
+from dashboard.engine.attribution.attribute import ask, chosen_options
+from dashboard.engine.attribution.method import METHODS, Cost, forward_passes
 from dashboard.engine.attribution.perturbation import values_of_subsets
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Attribution, Options
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.faithfulness.curves import Values, players_of
 from dashboard.engine.progress import Progress, silent

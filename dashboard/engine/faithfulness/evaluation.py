@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from dashboard.engine.attribution.attribute import Attribution, attribute
-from dashboard.engine.attribution.method import METHODS, Options
+from dashboard.engine.attribution.attribute import attribute
+from dashboard.engine.attribution.method import METHODS
 from dashboard.engine.attribution.perturbation import REMOVALS
+from dashboard.engine.attribution.result import Attribution, Options
 from dashboard.engine.errors import EngineError, InvalidInput, Unsupported
 from dashboard.engine.faithfulness.intervals import Interval, bootstrap
 from dashboard.engine.faithfulness.leaderboards import Leaderboard, leaderboard

@@ -17,7 +17,7 @@ from dashboard.engine.faithfulness.candidates import candidates_at
 from dashboard.engine.faithfulness.vocabulary import encodes_to, letters_of
 from dashboard.engine.inputs.tokens import Token, read_token
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.tasks.task import Choice
+from dashboard.engine.tasks.prediction import Choice
 from dashboard.engine.tracing.forward import forward
 from dashboard.engine.tracing.run import trace
 from dashboard.engine.tracing.trace import Trace

@@ -7,15 +7,16 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import stats
 
-from dashboard.engine.attribution.attribute import Attribution, ask
-from dashboard.engine.attribution.method import METHODS, Options
+from dashboard.engine.attribution.attribute import ask
+from dashboard.engine.attribution.method import METHODS
 from dashboard.engine.attribution.perturbation import values_of_subsets
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Attribution, Options
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.faithfulness.curves import Curves, measure_orders, n_runs, order_of, players_of
 from dashboard.engine.faithfulness.metrics import METRICS, metrics_of
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.tasks.task import Choice
+from dashboard.engine.tasks.prediction import Choice
 from dashboard.engine.tracing.trace import Trace
 
 INTERVAL = 0.95

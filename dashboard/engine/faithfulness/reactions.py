@@ -6,15 +6,16 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
-from dashboard.engine.attribution.attribute import Attribution, ask, attribute
+from dashboard.engine.attribution.attribute import ask, attribute
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.errors import EngineError, OutOfMemory, Unsupported
 from dashboard.engine.faithfulness.agreements import rank_correlation
 from dashboard.engine.faithfulness.text_edits import Edit
 from dashboard.engine.inputs.messages import is_chat
 from dashboard.engine.inputs.tokens import Token, join_words
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.tasks.task import Choice
+from dashboard.engine.tasks.prediction import Choice
 from dashboard.engine.tracing.run import trace
 from dashboard.engine.tracing.trace import Trace
 

@@ -1,46 +1,20 @@
 """How much memory something takes beside how much there is, and what loading a model takes, by its files' headers."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
 
 from dashboard.engine.errors import OutOfMemory
-from dashboard.engine.formatting import bytes_text, duration
+from dashboard.engine.formatting import bytes_text
 from dashboard.engine.hardware import devices
+from dashboard.engine.hardware.needs import Needs
 from dashboard.engine.hardware.placement import Placement
 
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}
 SLACK = 0.9
 """Share of the free memory that may be taken: the system and other programs move too."""
 _SMALLER = {"float32": ("bfloat16", 2.0), "bfloat16": ("int8", 1.0), "float16": ("int8", 1.0), "int8": ("int4", 0.5)}
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What something will take, beside what there is.
-
-    Attributes:
-        weight_bytes: The model's weights as they will lie (or lie) in memory.
-        peak_bytes: Most memory taken at once, on top of what is in use now.
-        free_bytes: What can still be taken on the device.
-        fits: Whether it may start.
-        advice: What would fit, one sentence; empty where it fits.
-        seconds: How long it will take, judged by the last time; None where there was none.
-    """
-
-    weight_bytes: int
-    peak_bytes: int
-    free_bytes: int
-    fits: bool
-    advice: str
-    seconds: float | None = None
-
-    def __str__(self) -> str:
-        """As progress says it: "about 5 s, 416 MB of 18.2 GB free"."""
-        pace = "" if self.seconds is None else f"about {duration(self.seconds)}, "
-        return f"{pace}{bytes_text(self.peak_bytes)} of {bytes_text(self.free_bytes)} free"
 
 
 def preflight_load(folder: Path, placement: Placement) -> Needs:

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from transformers import AutoTokenizer
 
 from dashboard.engine.attention import capture, module_hooks
 from dashboard.engine.attention.probe import Probe, text_probe
-from dashboard.engine.attention.verification import Verification, verify_capture, verify_eager
+from dashboard.engine.attention.verification import verify_capture, verify_eager
+from dashboard.engine.attention.verification_result import Verification
 from dashboard.engine.errors import BrokenModel, Unsupported, first_line
 from dashboard.engine.formatting import bytes_text
 from dashboard.engine.hardware import memory
@@ -24,8 +26,9 @@ from dashboard.engine.hardware.devices import is_out_of_memory, memory_messages
 from dashboard.engine.hardware.placement import Placement, choose_placement
 from dashboard.engine.models import adapters, store
 from dashboard.engine.models.access import ANYTHING, Access
+from dashboard.engine.models.facts import facts_of, summary_of
 from dashboard.engine.models.sources.adapter import is_adapter
-from dashboard.engine.models.summary import Facts, facts_of
+from dashboard.engine.models.summary import Facts, ModelSummary
 from dashboard.engine.models.vision import Vision, find_vision, image_probe, read_processor
 from dashboard.engine.models.weights import read_config, read_weights, tokenizer_folder
 from dashboard.engine.progress import Progress, silent
@@ -96,6 +99,11 @@ class LoadedModel:
         if self.vision is not None:
             return image_probe(self.vision, self.network)
         return text_probe(self.network.config, self.tokenizer, self.device)
+
+    @cached_property
+    def summary(self) -> ModelSummary:
+        """What is known of it without the network: values only."""
+        return summary_of(self)
 
     @property
     def captures(self) -> bool:

@@ -1,15 +1,9 @@
-"""What the sidebar says about a model."""
+"""What is known of a model without the model itself: values only."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
-from dashboard.engine.attention.verification import Verification
-from dashboard.engine.hardware.devices import free_memory
-from dashboard.engine.hardware.placement import Placement
-from dashboard.engine.tasks.task import Task
-
-_WEIGHT_BYTES = 4
-_EAGER_BUDGET = 2 * 1024**3
+from dashboard.engine.attention.verification_result import Verification
 
 
 @dataclass(frozen=True)
@@ -31,35 +25,47 @@ class Facts:
     max_tokens: int | None
 
 
-def facts_of(network: Any, reader: Any, verification: Verification, placement: Placement, task: Task) -> Facts:
-    """The facts of a model that was checked.
+@dataclass(frozen=True)
+class ModelSummary:
+    """A loaded model as pages know it.
 
-    Args:
-        network: The model.
-        reader: Its tokenizer or image processor.
-        verification: What the check found.
-        placement: Where and in which format it lies.
-        task: What it predicts.
+    Attributes:
+        serial: A different number for each load, by which the runtime finds the model.
+        name: What was opened.
+        title: The same for people.
+        facts: What is said about it.
+        verification: How exactly its attention is shown, and which attention is which.
+        task: What it predicts, as `Prediction.kind`.
+        reads: What it takes.
+        writes: It writes a target from a source.
+        chats: It was made to answer messages.
+        examples: Texts to try.
+        example_pairs: The same, for tasks that need two texts.
     """
-    config = task.part(network.config)
-    n_layers, n_heads = next(iter(verification.layout.n_layers.values())), config.num_attention_heads
-    limits = [task.max_tokens]
-    if task.reads == "text":
-        limits += [getattr(config, "max_position_embeddings", None), reader.model_max_length]
-    stated = [n for n in limits if n is not None and 0 < n < 1e9]
-    if verification.method == "eager":
-        per_pair = sum(verification.layout.n_layers.values()) * n_heads * _WEIGHT_BYTES
-        budget = min(_EAGER_BUDGET, free_memory(network.device) / 4)
-        stated.append(int((budget / per_pair) ** 0.5))
-    parameters = list(network.parameters())
-    return Facts(
-        architecture=type(network).__name__,
-        n_layers=n_layers,
-        n_heads=n_heads,
-        n_kv_heads=getattr(config, "num_key_value_heads", None) or n_heads,
-        n_parameters=sum(p.numel() for p in parameters),
-        weight_bytes=sum(p.nbytes for p in parameters),
-        device=str(network.device),
-        dtype=placement.format,
-        max_tokens=int(min(stated)) if stated else None,
-    )
+
+    serial: int
+    name: str
+    title: str
+    facts: Facts
+    verification: Verification
+    task: str
+    reads: Literal["text", "image"]
+    writes: bool
+    chats: bool
+    examples: tuple[str, ...]
+    example_pairs: tuple[tuple[str, str], ...]
+
+    @property
+    def captures(self) -> bool:
+        """Its weights are rebuilt from queries and keys, not read from eager attention."""
+        return self.verification.method == "capture"
+
+    @property
+    def continues(self) -> bool:
+        """It goes on from a text, token by token."""
+        return self.task == "next token"
+
+    @property
+    def takes_pairs(self) -> bool:
+        """Two texts can be given at once."""
+        return self.reads == "text" and self.task not in ("next token", "target token")

@@ -7,7 +7,8 @@ from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM
 
 from dashboard.engine.errors import InvalidInput
-from dashboard.engine.tasks.task import Choice, Input, Readout, Task, make_choice
+from dashboard.engine.tasks.prediction import Choice
+from dashboard.engine.tasks.task import Input, Readout, Task, make_choice
 
 
 class TargetToken(Task):

@@ -10,54 +10,13 @@ from torch import Tensor
 
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.inputs.tokens import Token, read_token
+from dashboard.engine.tasks.prediction import Choice
 
 Readout = Callable[[Any, Int[Tensor, "batch token"]], Float[Tensor, "batch choice"]]
 """From a model's outputs and the attention mask they were made with to one logit for each choice."""
 
 IMPOSSIBLE = torch.finfo(torch.float32).min
 """The logit of a choice that an input does not allow. Finite, so that differences stay numbers; e to its power is 0."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One thing the model could have said.
-
-    Attributes:
-        id: Vocabulary or class index; 0 for a model without a head; for a span first · n_tokens + last.
-        label: How to show it.
-        probability: 0…1, or None where the model gives no probabilities.
-        logit: The number before the softmax; for a model without a head, the length of the sentence embedding; for a
-            span, the sum of the logits of its two ends.
-    """
-
-    id: int
-    label: Token
-    probability: float | None
-    logit: float
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model says about one input.
-
-    Attributes:
-        kind: The task's name: "next token", "masked token", "target token", "sequence class", "token class",
-            "answer span", "image class" or "no head".
-        choices: The most probable first.
-        position: The token at which the prediction is made; None where it is made for the whole text.
-        note: What a reader must know about it, in one sentence; often empty.
-        labels: Each token's most probable choice, special tokens included, for a model that labels tokens; else empty.
-        step: Which token of the target is explained, for a model that writes one; else None.
-        written: Each token of that target, as a choice given the tokens before it; else empty.
-    """
-
-    kind: str
-    choices: tuple[Choice, ...]
-    position: int | None
-    note: str = ""
-    labels: tuple[Choice, ...] = ()
-    step: int | None = None
-    written: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,9 @@ from transformers.models.auto import modeling_auto
 
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.tasks.answer_span import AnswerSpan
+from dashboard.engine.tasks.prediction import Prediction
 from dashboard.engine.tasks.target_token import TargetToken
-from dashboard.engine.tasks.task import (
-    IMPOSSIBLE,
-    Input,
-    Prediction,
-    Task,
-    make_choices,
-)
+from dashboard.engine.tasks.task import IMPOSSIBLE, Input, Task, make_choices
 from dashboard.engine.tasks.token_class import TokenClass
 from dashboard.engine.tasks.whole_images import ImageClass, ImageNoHead
 from dashboard.engine.tasks.whole_texts import NoHead, SequenceClass

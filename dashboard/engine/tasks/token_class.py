@@ -8,7 +8,8 @@ from transformers import AutoModelForTokenClassification
 
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.inputs.tokens import Token
-from dashboard.engine.tasks.task import Choice, Input, Readout, Task, class_name
+from dashboard.engine.tasks.prediction import Choice
+from dashboard.engine.tasks.task import Input, Readout, Task, class_name
 
 
 class TokenClass(Task):

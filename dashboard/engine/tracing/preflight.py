@@ -14,7 +14,8 @@ from dashboard.engine.attention import layers as attention_layers
 from dashboard.engine.errors import OutOfMemory
 from dashboard.engine.formatting import bytes_text
 from dashboard.engine.hardware import devices
-from dashboard.engine.hardware.memory import SLACK, Needs, preflight_load
+from dashboard.engine.hardware.memory import SLACK, preflight_load
+from dashboard.engine.hardware.needs import Needs
 from dashboard.engine.models.loading import LoadedModel
 from dashboard.engine.tracing.sizes import Size
 

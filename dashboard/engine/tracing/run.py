@@ -18,7 +18,7 @@ from dashboard.engine.tracing.forward import run_layers
 from dashboard.engine.tracing.generation import write
 from dashboard.engine.tracing.image_encoding import encode_image
 from dashboard.engine.tracing.preflight import guarded
-from dashboard.engine.tracing.sites import find_sites
+from dashboard.engine.tracing.site_layers import find_sites
 from dashboard.engine.tracing.trace import Trace
 
 

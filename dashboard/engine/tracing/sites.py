@@ -1,15 +1,9 @@
-"""Where in a model tokens attend to tokens, and where to start looking there."""
+"""Where in a model tokens attend to tokens, as a value."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
-
-from dashboard.engine.attention.layers import Layer
 from dashboard.engine.attention.layout import SITES
 from dashboard.engine.inputs.tokens import Token
-from dashboard.engine.tracing.encoding import Encoded
 
 
 @dataclass(frozen=True)
@@ -26,6 +20,7 @@ class Site:
         query_text: The text of the queries.
         key_text: The text of the keys.
         in_order: Queries and keys are the same tokens, in the order of a text: distances between them mean something.
+        absent: Layers that mix tokens without softmax attention.
     """
 
     name: str
@@ -37,6 +32,7 @@ class Site:
     query_text: str = ""
     key_text: str = ""
     in_order: bool = True
+    absent: tuple[int, ...] = ()
 
     @property
     def title(self) -> str:
@@ -48,43 +44,12 @@ class Site:
         """What attends to what, one sentence."""
         return SITES[self.name].meaning
 
+    @property
+    def one_text(self) -> bool:
+        """Whether queries and keys are the same tokens."""
+        return self.name != "cross"
 
-Side = tuple[tuple[Token, ...], str]
-
-
-def find_sites(
-    layers: Mapping[str, Sequence[Layer | None]], encoded: Encoded, tokens: tuple[Token, ...], tokenizer: Any
-) -> tuple[Site, ...]:
-    """The sites of one pass, the one to look at first before the others."""
-    source: Side = (tokens, encoded.text)
-    sides: dict[str, tuple[Side, Side]] = {"self": (source, source), "encoder": (source, source)}
-    if encoded.target is not None:
-        read: Side = (encoded.target.read_tokens(tokenizer), encoded.target.text)
-        written: Side = (encoded.target.written_tokens(tokenizer), encoded.target.text)
-        sides |= {"cross": (written, source), "decoder": (read, read)}
-    order = [name for name in ("self", "cross", "decoder", "encoder") if name in layers]
-    return tuple(_site(name, layers[name], *sides[name], image=encoded.picture is not None) for name in order)
-
-
-def _site(name: str, layers: Sequence[Layer | None], query: Side, key: Side, *, image: bool) -> Site:
-    present = [layer for layer in layers if layer is not None]
-    n_heads, n_kv_heads = (max(layer.n_heads for layer in present), max(layer.n_kv_heads for layer in present))
-    in_order = name != "cross" and not image
-    return Site(name, len(layers), n_heads, n_kv_heads, query[0], key[0], query[1], key[1], in_order)
-
-
-def reading_head(layers: Sequence[Layer | None], site: Site, query: int) -> tuple[int, int]:
-    """The layer and head that look hardest from this query at one other ordinary token; see Trace.reading_head."""
-    same = site.query_tokens is site.key_tokens
-    ignored = torch.tensor(
-        [token.special or (same and i in (0, query)) for i, token in enumerate(site.key_tokens)], dtype=torch.bool
-    )
-    best, found = -1.0, (0, 0)
-    for index, layer in enumerate(layers):
-        if layer is None:
-            continue
-        weights = layer.weights(slice(None), slice(query, query + 1))[:, 0].cpu()  # [head, key]
-        strongest, head = weights.masked_fill(ignored, 0).amax(1).max(0)
-        if float(strongest) > best:
-            best, found = float(strongest), (index, int(head))
-    return found
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The layers that have softmax attention."""
+        return tuple(layer for layer in range(self.n_layers) if layer not in self.absent)

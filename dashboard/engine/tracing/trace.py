@@ -2,27 +2,32 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from dashboard.engine.attention.heat_maps import HeadReduction, HeatMap, Hidden, Pooling, heat_map, thumbnails
+from dashboard.engine.attention.heat_maps import heat_map, thumbnails
 from dashboard.engine.attention.hooks import UNCHANGED, AttentionHooks
 from dashboard.engine.attention.layers import Layer
 from dashboard.engine.attention.recording import Recording
+from dashboard.engine.attention.views import HeadReduction, HeatMap, Hidden, Pooling
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.hardware.devices import memory_messages
 from dashboard.engine.head_scores.score import HEAD_SCORES, compute_head_scores
-from dashboard.engine.inputs.images import Picture
+from dashboard.engine.inputs.picture import Picture
 from dashboard.engine.inputs.tokens import Token
 from dashboard.engine.models.loading import LoadedModel
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.tasks.task import Choice, Input, Prediction, Readout, make_choice
+from dashboard.engine.tasks.prediction import Choice, Prediction
+from dashboard.engine.tasks.task import Input, Readout, make_choice
 from dashboard.engine.tracing.encoding import Encoded
 from dashboard.engine.tracing.preflight import check_view
-from dashboard.engine.tracing.sites import Site, reading_head
+from dashboard.engine.tracing.site_layers import reading_head
+from dashboard.engine.tracing.sites import Site
+from dashboard.engine.tracing.summary import TraceSummary, kind_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +122,29 @@ class Trace:
     def nbytes(self) -> int:
         """Memory that the attention needs while the trace is kept."""
         return sum(layer.nbytes for layers in self.layers.values() for layer in layers if layer is not None)
+
+    @cached_property
+    def summary(self) -> TraceSummary:
+        """Everything but the attention, as values."""
+        given = self.encoded.given
+        return TraceSummary(
+            key=self.key,
+            model=self.model.summary,
+            kind=kind_of(given, self.picture),
+            given=given,
+            continued=self.encoded.continued,
+            text=self.text,
+            tokens=self.tokens,
+            bands=self.bands,
+            picture=self.picture,
+            sites=self.sites,
+            prediction=self.prediction,
+            explained=self.choice(),
+            n_choices=len(self.logits),
+            seconds=self.seconds,
+            output_error=self.output_error,
+            memory=self.nbytes,
+        )
 
     def choice(self, target: int | None = None) -> Choice:
         """The choice that is explained, or any other by its `id`.

@@ -9,7 +9,7 @@ from dashboard.runtime import resources
 
 if TYPE_CHECKING:
     from dashboard.engine import Trace
-    from dashboard.engine.hardware.memory import Needs
+    from dashboard.engine.hardware.needs import Needs
 
 
 def status_line(trace: "Trace") -> None:

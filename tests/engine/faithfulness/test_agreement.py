@@ -6,10 +6,10 @@ from oracles import faithfulness as oracle
 from scipy import stats
 
 from dashboard.engine import agreement
-from dashboard.engine.attribution.attribute import Attribution
+from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.inputs.tokens import Token
-from dashboard.engine.tasks.task import Choice
+from dashboard.engine.tasks.prediction import Choice
 
 TARGET = Choice(0, Token("x", 0, 0, 0, 0, False), None, 0.0)
 

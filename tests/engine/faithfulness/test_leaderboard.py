@@ -10,7 +10,8 @@ from oracles import faithfulness as oracle
 from tiny import TEXT, make_folder
 
 from dashboard.engine import METRICS, Cancelled, LoadedModel, Trace, leaderboard, leaderboard_passes, load_model, trace
-from dashboard.engine.attribution.attribute import Attribution, ask, attribute
+from dashboard.engine.attribution.attribute import ask, attribute
+from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.faithfulness import curves as points
 from dashboard.engine.faithfulness.leaderboards import prediction_interval

@@ -2,9 +2,10 @@
 
 import torch
 
-from dashboard.engine.attribution.method import METHODS, Cost, Method, Options, Scored
+from dashboard.engine.attribution.method import METHODS, Cost, Method, Scored
 from dashboard.engine.attribution.propagation import notes_on_the_way, reading_passes, start, times
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Options
 from dashboard.engine.attribution.token_contributions import Contributions, parts_check
 from dashboard.engine.internals.residual_stream import keeping_streams, rebuilt_layers
 from dashboard.engine.internals.wiring import wiring

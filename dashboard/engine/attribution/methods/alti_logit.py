@@ -8,10 +8,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dashboard.engine.attention.recording import ModuleHook
-from dashboard.engine.attribution.method import METHODS, Check, Method, Options, Scored
+from dashboard.engine.attribution.method import METHODS, Method, Scored
 from dashboard.engine.attribution.methods.alti import cost
 from dashboard.engine.attribution.propagation import notes_on_the_way, times
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Check, Options
 from dashboard.engine.attribution.token_contributions import Contributions, parts_check
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.internals.norms import LinearNorm

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 
 from dashboard.engine.attention.recording import ModuleHook, Recording
-from dashboard.engine.attribution.method import METHODS, Check, Cost, Method, Option, Options, Scored, there_and_back
+from dashboard.engine.attribution.method import METHODS, Cost, Method, Option, Scored, there_and_back
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Check, Options
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.hardware.devices import stop_before_memory_ends
 from dashboard.engine.internals.lrp import relevance_rules

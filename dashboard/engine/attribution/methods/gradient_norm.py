@@ -1,7 +1,8 @@
 """How sensitive the target's logit is to each token's embedding."""
 
-from dashboard.engine.attribution.method import METHODS, Method, Options, Scored, there_and_back
+from dashboard.engine.attribution.method import METHODS, Method, Scored, there_and_back
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Options
 from dashboard.engine.progress import Progress
 
 

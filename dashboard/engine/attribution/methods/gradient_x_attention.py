@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dashboard.engine.attention.layers import Layer, RebuiltLayer
-from dashboard.engine.attribution.method import METHODS, Method, Options, Scored, there_and_back
+from dashboard.engine.attribution.method import METHODS, Method, Scored, there_and_back
 from dashboard.engine.attribution.propagation import (
     RowsOf,
     notes_on_the_way,
@@ -17,6 +17,7 @@ from dashboard.engine.attribution.propagation import (
     times,
 )
 from dashboard.engine.attribution.question import ContextGradient, Question
+from dashboard.engine.attribution.result import Options
 from dashboard.engine.progress import Progress, part_of
 
 

@@ -1,7 +1,8 @@
 """A first-order estimate of what each token's embedding contributes to the target's logit."""
 
-from dashboard.engine.attribution.method import METHODS, Method, Options, Scored, there_and_back
+from dashboard.engine.attribution.method import METHODS, Method, Scored, there_and_back
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Options
 from dashboard.engine.progress import Progress
 
 

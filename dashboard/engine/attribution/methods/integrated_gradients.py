@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dashboard.engine.attribution.method import METHODS, Check, Cost, Method, Option, Options, Scored, there_and_back
+from dashboard.engine.attribution.method import METHODS, Cost, Method, Option, Scored, there_and_back
 from dashboard.engine.attribution.question import Question, check_takes_embeddings
+from dashboard.engine.attribution.result import Check, Options
 from dashboard.engine.hardware.devices import stop_before_memory_ends
 from dashboard.engine.models.vision import embedded
 from dashboard.engine.progress import Progress

@@ -5,9 +5,10 @@ Where a model writes a target from a source, that is the cross-attention of the 
 
 import torch
 
-from dashboard.engine.attribution.method import METHODS, Cost, Method, Option, Options, Scored
+from dashboard.engine.attribution.method import METHODS, Cost, Method, Option, Scored
 from dashboard.engine.attribution.propagation import layer_choices, notes_on_the_way, reading_passes, start, times
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Options
 from dashboard.engine.progress import Progress, part_of
 from dashboard.engine.tracing.trace import Trace
 

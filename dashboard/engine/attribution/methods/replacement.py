@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from dashboard.engine.attribution.method import METHODS, Method, Options, Scored, forward_passes
+from dashboard.engine.attribution.method import METHODS, Method, Scored, forward_passes
 from dashboard.engine.attribution.perturbation import stand_in, values_of_subsets
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Options
 from dashboard.engine.progress import Progress
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from dashboard.engine.attribution.method import METHODS, Cost, Method, Options, Scored
+from dashboard.engine.attribution.method import METHODS, Cost, Method, Scored
 from dashboard.engine.attribution.propagation import (
     notes_on_the_way,
     present_layers,
@@ -12,6 +12,7 @@ from dashboard.engine.attribution.propagation import (
     times,
 )
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Options
 from dashboard.engine.progress import Progress, part_of
 
 

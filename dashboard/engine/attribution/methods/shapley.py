@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dashboard.engine.attribution.method import METHODS, Check, Method, Option, Options, Scored, forward_passes
+from dashboard.engine.attribution.method import METHODS, Method, Option, Scored, forward_passes
 from dashboard.engine.attribution.perturbation import notes_on_hiding, values_of_subsets
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Check, Options
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.progress import Progress
 

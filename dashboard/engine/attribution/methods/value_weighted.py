@@ -4,9 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dashboard.engine.attribution.method import METHODS, Cost, Method, Option, Options, Scored
+from dashboard.engine.attribution.method import METHODS, Cost, Method, Option, Scored
 from dashboard.engine.attribution.propagation import layer_choices, notes_on_the_way, reading_passes, start, times
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Options
 from dashboard.engine.internals.residual_stream import SplitAttention, rebuilt_layers
 from dashboard.engine.internals.wiring import wiring
 from dashboard.engine.progress import Progress, part_of

@@ -11,9 +11,10 @@ from dashboard.engine.attention.hooks import AttentionHooks
 from dashboard.engine.attention.layers import RebuiltLayer, row_blocks
 from dashboard.engine.attention.layout import Layout
 from dashboard.engine.attention.recording import ModuleHook, Recording, recording
-from dashboard.engine.attribution.method import METHODS, Cost, Method, Options, Scored, forward_passes
+from dashboard.engine.attribution.method import METHODS, Cost, Method, Scored, forward_passes
 from dashboard.engine.attribution.propagation import notes_on_the_way, reading_passes, resting, start
 from dashboard.engine.attribution.question import Question
+from dashboard.engine.attribution.result import Options
 from dashboard.engine.internals.module_calls import tensors
 from dashboard.engine.internals.residual_stream import rebuilt_layers
 from dashboard.engine.internals.wiring import Wiring, wiring

@@ -1,0 +1,37 @@
+"""Pictures of attention as values: what `heat_maps` draws, and what there is to choose about it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+HeadReduction = Literal["head", "mean", "max"]
+Pooling = Literal["max", "mean"]
+Hidden = Literal["nothing", "first", "special"]
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """One picture of attention; pixel [i, j] covers query units query_edges[i:i+2] and key units key_edges[j:j+2].
+
+    A unit is a token, or a word when `words` is set; edges are in tokens either way.
+
+    Attributes:
+        values: Attention weight, or the strongest/mean of the weights in the pixel; NaN where no query of the
+            pixel may see any of its keys, and in hidden columns.
+        query_edges: First token of each pixel row, and one past the last.
+        key_edges: First token of each pixel column, and one past the last.
+        pooling: "none" when each pixel is one query and one key; otherwise how weights became a pixel.
+        maximum: Largest value in the picture (0 when all is NaN).
+        hidden_share: Share of these rows' attention that was on hidden keys, 0…1, before renormalising.
+        words: True when tokens were joined into words.
+    """
+
+    values: Float[np.ndarray, "query_pixel key_pixel"]
+    query_edges: Int[np.ndarray, "query_edges"]
+    key_edges: Int[np.ndarray, "key_edges"]
+    pooling: Literal["none", "max", "mean"]
+    maximum: float
+    hidden_share: float
+    words: bool

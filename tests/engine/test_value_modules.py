@@ -1,0 +1,66 @@
+"""Values are defined where neither torch nor transformers is needed, views where transformers is not."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+BLOCKED = """
+import importlib, sys
+from importlib.abc import MetaPathFinder
+
+
+class Blocked(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.split(".")[0] in {blocked}:
+            raise ImportError(f"{{name}} is blocked")
+
+
+sys.meta_path.insert(0, Blocked())
+module = importlib.import_module({module!r})
+for name in {names}:
+    assert getattr(module, name).__module__ == {module!r}, name
+"""
+
+VALUES = {
+    "attention.verification_result": ["Verification"],
+    "attention.views": ["HeatMap"],
+    "attribution.result": ["Attribution", "Check"],
+    "hardware.needs": ["Needs"],
+    "inputs.picture": ["Picture"],
+    "inputs.tokens": ["Token"],
+    "models.summary": ["Facts", "ModelSummary"],
+    "tasks.prediction": ["Choice", "Prediction"],
+    "tracing.sites": ["Site"],
+    "tracing.summary": ["TraceSummary"],
+}
+VIEWS = {
+    "attention.captured_layer": ["CapturedLayer"],
+    "attention.heat_maps": ["heat_map", "thumbnails"],
+    "attention.layers": ["Layer"],
+    "head_scores.score": ["HeadScore", "compute_head_scores"],
+}
+
+
+def import_without(blocked: set[str], module: str, names: list[str]) -> "subprocess.CompletedProcess[str]":
+    program = BLOCKED.format(blocked=blocked, module=f"dashboard.engine.{module}", names=names)
+    return subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("module", VALUES)
+def test_values_need_neither_torch_nor_transformers(module: str) -> None:
+    done = import_without({"torch", "transformers"}, module, VALUES[module])
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("module", VIEWS)
+def test_views_need_no_transformers(module: str) -> None:
+    done = import_without({"transformers"}, module, VIEWS[module])
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_block_holds() -> None:
+    assert "torch is blocked" in import_without({"torch"}, "attention.layers", ["Layer"]).stderr
