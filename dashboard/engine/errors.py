@@ -58,6 +58,10 @@ class OutOfMemory(EngineError):
     """The device cannot hold what was asked for."""
 
 
+class NotInMemory(EngineError):
+    """A model, a trace or a result that was here and had to make room for others."""
+
+
 class Cancelled(Exception):
     """Raised by a progress callback to stop long work; never shown as an error."""
 

@@ -1,14 +1,14 @@
 """Heads: the whole model in one picture, and tools to find, sort, group and compare heads."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
-from dashboard import runtime, state
+from dashboard import state
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.formatting import number
+from dashboard.panels.common.fragment import view_of
 from dashboard.panels.common.job_status import errors_shown
 from dashboard.panels.common.site_selector import site_switch
-from dashboard.panels.heads.atlas import Head, Scored, atlas, controls, one_head, scored
+from dashboard.panels.heads.atlas import Scored, atlas, controls, one_head, scored
 from dashboard.panels.heads.clustering import layers_section, similarity_section
 from dashboard.panels.heads.compare import compare_section
 from dashboard.panels.heads.head_table import probe_section, profiles_section, table_section
@@ -16,9 +16,8 @@ from dashboard.panels.heads.head_view import Chosen
 from dashboard.panels.heads.heads import selection
 from dashboard.panels.heads.readings import reading_panel
 from dashboard.panels.inputs.trace_view import with_trace
-
-if TYPE_CHECKING:
-    from dashboard.engine import Trace
+from dashboard.runtime import heads
+from dashboard.runtime.heads import Head
 
 _SECTIONS = {
     "compare": "Compare",
@@ -31,9 +30,9 @@ _SECTIONS = {
 
 
 @st.fragment
-def results(trace: "Trace", view: state.View, live: bool) -> None:
+def results(trace: TraceSummary, view: state.View, live: bool) -> None:
     """Everything below the text box. A fragment: choosing a head draws only this again."""
-    view = state.current() if live else view
+    view = view_of(trace, view, live)
     site_switch(trace, view)
     found = scored(trace, view, live)
     if found is None:
@@ -59,12 +58,12 @@ def results(trace: "Trace", view: state.View, live: bool) -> None:
         _section(trace, view, found, selected)
 
 
-def _reads_one_text(trace: "Trace") -> bool:
-    return trace.picture is None and not trace.model.task.writes
+def _reads_one_text(trace: TraceSummary) -> bool:
+    return trace.picture is None and not trace.model.writes
 
 
 def _facts(found: Scored, selected: Head) -> None:
-    known = runtime.head_scores()
+    known = heads.head_scores()
     said = [
         f"{known[name].title.lower()} **{number(float(values[selected]))}** {known[name].unit}".rstrip()
         for name, values in found.scores.items()
@@ -73,7 +72,7 @@ def _facts(found: Scored, selected: Head) -> None:
     st.caption(" · ".join(said))
 
 
-def _section(trace: "Trace", view: state.View, found: Scored, selected: Head) -> None:
+def _section(trace: TraceSummary, view: state.View, found: Scored, selected: Head) -> None:
     if view.section == "compare":
         compare_section(trace, view)
     elif view.section == "similarity":

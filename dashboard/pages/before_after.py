@@ -1,12 +1,12 @@
 """Before and after: two models of one shape on the same input, such as a model and what it was fine-tuned from."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
-from dashboard import runtime, state
+from dashboard import state
 from dashboard.engine.errors import InvalidInput
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.formatting import plain
+from dashboard.panels.common.fragment import view_of
 from dashboard.panels.common.job_status import errors_shown, result_of, show_error
 from dashboard.panels.common.model_list import base_of, made_from, meant, model_titles
 from dashboard.panels.common.site_selector import site_switch
@@ -17,15 +17,13 @@ from dashboard.panels.comparison.before_after import (
     predictions,
 )
 from dashboard.panels.inputs.trace_view import given_of, with_trace
-
-if TYPE_CHECKING:
-    from dashboard.engine import Trace
+from dashboard.runtime import models, traces
 
 
 @st.fragment
-def results(after: "Trace", view: state.View, live: bool) -> None:
+def results(after: TraceSummary, view: state.View, live: bool) -> None:
     """Everything below the text box."""
-    view = state.current() if live else view
+    view = view_of(after, view, live)
     other = view.other or base_of(view.model)
     _other_box(view, other)
     if not other:
@@ -36,11 +34,11 @@ def results(after: "Trace", view: state.View, live: bool) -> None:
                 state.update(model=source, other=view.model, layer=None, head=None)
                 st.rerun()  # the whole page: it has another model now
         return
-    job = runtime.model_job(other, view.device, view.dtype, beside="other")
+    job = models.model_job(other, view.device, view.dtype, beside="other")
     model = result_of(job, "other_model")
     if model is None:
         return
-    if model.task.reads != after.model.task.reads:
+    if model.reads != after.model.reads:
         show_error(
             InvalidInput(
                 f"{model.title} and {after.model.title} read different things: texts and images.",
@@ -48,10 +46,11 @@ def results(after: "Trace", view: state.View, live: bool) -> None:
             )
         )
         return
-    given = given_of(model, view, str(after.encoded.given) if isinstance(after.encoded.given, str) else "")
-    before = None if given is None else result_of(runtime.trace_job(model, given, beside="other"), "other_trace")
+    given = given_of(model, view, after.given if isinstance(after.given, str) else "")
+    before = None if given is None else result_of(traces.trace_job(model.serial, given, beside="other"), "other_trace")
     if before is None:
         return
+    traces.pin(before.key, "other")
     predictions(before, after)
     st.divider()
     attributions_side_by_side(before, after, view, live)

@@ -1,19 +1,15 @@
 """Explore: one text, what the model says, what it rests on, and where that happens inside."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from dashboard import state
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.heads.heads import heads_row
 from dashboard.panels.inputs.trace_view import with_trace
 from dashboard.panels.prediction.prediction import prediction_row
 
-if TYPE_CHECKING:
-    from dashboard.engine import Trace
 
-
-def results(trace: "Trace", view: state.View, live: bool) -> None:
+def results(trace: TraceSummary, view: state.View, live: bool) -> None:
     """Everything below the text box."""
     prediction_row(trace, view, live)
     st.divider()

@@ -1,19 +1,16 @@
 """BertViz: attention as lines, for those who know it, and our own without its limits."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from dashboard import state
 from dashboard.engine.errors import EngineError
+from dashboard.engine.tracing.summary import TraceSummary
+from dashboard.panels.common.fragment import view_of
 from dashboard.panels.common.job_status import show_error
 from dashboard.panels.common.site_selector import site_of, site_switch
 from dashboard.panels.heads.heads import head_boxes, selection
 from dashboard.panels.heads.line_views import bertviz, lines_view, parts_view
 from dashboard.panels.inputs.trace_view import with_trace
-
-if TYPE_CHECKING:
-    from dashboard.engine import Trace
 
 _DRAWINGS = {
     "lines": "Head lines",
@@ -24,9 +21,9 @@ _DRAWINGS = {
 
 
 @st.fragment
-def results(trace: "Trace", view: state.View, live: bool) -> None:
+def results(trace: TraceSummary, view: state.View, live: bool) -> None:
     """Everything below the text box."""
-    view = state.current() if live else view
+    view = view_of(trace, view, live)
     site_switch(trace, view)
     selected = selection(trace, view)
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -1,11 +1,10 @@
 """Attribution: several methods' answers to one question, and the evidence for and against each."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from dashboard import state
 from dashboard.engine.errors import EngineError
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.attribution.method_strips import Answers, strips
 from dashboard.panels.common.job_status import show_error
 from dashboard.panels.faithfulness.agreement import agreement_section
@@ -15,9 +14,6 @@ from dashboard.panels.faithfulness.leaderboard import leaderboard_section
 from dashboard.panels.faithfulness.sensitivity import sensitivity_section
 from dashboard.panels.inputs.trace_view import with_trace
 from dashboard.panels.prediction.prediction import prediction_panel
-
-if TYPE_CHECKING:
-    from dashboard.engine import Trace
 
 _EVIDENCE = {
     "leaderboard": ("Leaderboard", leaderboard_section),
@@ -31,7 +27,7 @@ _EVIDENCE = {
 _OF_TEXTS = ("sensitivity", "flip", "many")
 
 
-def results(trace: "Trace", view: state.View, live: bool) -> None:
+def results(trace: TraceSummary, view: state.View, live: bool) -> None:
     """Everything below the text box."""
     left, right = st.columns([4, 10], gap="large")
     with left, st.container(key="panel_prediction"):
@@ -54,7 +50,7 @@ def results(trace: "Trace", view: state.View, live: bool) -> None:
             _evidence(evidence, trace, view, answers)
 
 
-def _evidence(name: str, trace: "Trace", view: state.View, answers: Answers) -> None:
+def _evidence(name: str, trace: TraceSummary, view: state.View, answers: Answers) -> None:
     try:
         _EVIDENCE[name][1](trace, view, answers)
     except EngineError as error:

@@ -1,21 +1,22 @@
-"""Attributions as jobs: what is asked for, what it will cost, and what came of it."""
+"""Attributions as jobs: what is asked for, what it will cost, and what came of it. For pages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.progress import Progress
-from dashboard.runtime.jobs import Job
-from dashboard.runtime.shelves import finished, known_job, result_job
+from dashboard.engine.tracing.summary import TraceKey
+from dashboard.runtime.backend.live import find_trace
+from dashboard.runtime.backend.shelves import finished, known_job, result_job
+from dashboard.runtime.descriptions import MethodFacts, Option, facts
+from dashboard.runtime.jobs import Ticket
 
 if TYPE_CHECKING:
-    from dashboard.engine import Attribution, Choice, Token, Trace
-    from dashboard.engine.attribution.method import Method
-    from dashboard.links import Unit
-
-_MOST_CLASSES, _MOST_FOUND = 2_000, 5
+    from dashboard.engine import Trace
 
 
 @dataclass(frozen=True)
@@ -49,23 +50,58 @@ class Estimate:
     measured: bool
 
 
-def methods() -> "Mapping[str, Method]":
+@cache
+def _methods() -> dict[str, MethodFacts]:
+    from dashboard.engine import METHODS
+    from dashboard.engine.attribution.method import KINDS
+
+    return {
+        name: facts(MethodFacts, method, kind_meaning=KINDS[method.kind], has_options=bool(method.options))
+        for name, method in METHODS.items()
+    }
+
+
+def methods() -> Mapping[str, MethodFacts]:
     """The attribution methods; ask only once a model is there, because their module needs torch."""
+    return dict(_methods())
+
+
+def usable(key: TraceKey) -> list[str]:
+    """The methods that nothing speaks against on this model, in the registry's order.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
     from dashboard.engine import METHODS
 
-    return METHODS
+    trace = find_trace(key)
+    return [name for name, method in METHODS.items() if not method.refuses(trace)]
 
 
-def usable(trace: "Trace") -> list[str]:
-    """The methods that nothing speaks against on this model, in the registry's order."""
-    return [name for name, method in methods().items() if not method.refuses(trace)]
+def options(key: TraceKey, method: str) -> tuple[Option, ...]:
+    """What can be chosen about a method on this trace.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
+    from dashboard.engine import METHODS
+
+    trace = find_trace(key)
+    return tuple(
+        facts(Option, option, choices=option.choices(trace), default=option.default_on(trace))
+        for option in METHODS[method].options
+    )
 
 
-def quick_method(trace: "Trace") -> str:
-    """The method to start with on a long input."""
+def quick_method(key: TraceKey) -> str:
+    """The method to start with on a long input.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
     from dashboard.engine.attribution.attribute import quick_method
 
-    return quick_method(trace)
+    return quick_method(find_trace(key))
 
 
 @st.cache_resource(show_spinner=False)
@@ -74,21 +110,32 @@ def _speeds() -> dict[tuple[int, str], float]:
     return {}
 
 
-def estimate(trace: "Trace", asked: Asked) -> Estimate:
-    """What an attribution will take, from the last measurement: of its method, or else of the trace's own pass."""
+def estimate(key: TraceKey, asked: Asked) -> Estimate:
+    """What an attribution will take, from the last measurement: of its method, or else of the trace's own pass.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
+    from dashboard.engine import METHODS
     from dashboard.engine.attribution.attribute import chosen_options
 
-    cost = methods()[asked.method].cost(trace, chosen_options(trace, asked.method, dict(asked.options)))
+    trace = find_trace(key)
+    cost = METHODS[asked.method].cost(trace, chosen_options(trace, asked.method, dict(asked.options)))
     speed = _speeds().get((trace.model.serial, asked.method))
     if speed is None:
         return _estimate_runs(trace, cost.passes, cost.bytes)
     return Estimate(cost.passes, cost.bytes, cost.passes * speed * len(trace.tokens), True)
 
 
-def estimate_runs(trace: "Trace", passes: float) -> Estimate:
-    """What that many forward passes on texts as long as this one will take."""
+def estimate_runs(key: TraceKey, passes: float) -> Estimate:
+    """What that many forward passes on texts as long as this one will take.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
     from dashboard.engine.attribution.method import forward_passes
 
+    trace = find_trace(key)
     return _estimate_runs(trace, passes, forward_passes(trace, passes).bytes)
 
 
@@ -109,11 +156,15 @@ def together(costs: Sequence[Estimate]) -> Estimate:
     )
 
 
-def attribution_job(trace: "Trace", asked: Asked) -> "Job[Attribution]":
-    """Attributes one choice to the tokens of a trace."""
-    speeds = _speeds()
+def attribution_job(key: TraceKey, asked: Asked) -> Ticket[Attribution]:
+    """Attributes one choice to the tokens of a trace.
 
-    def work(report: Progress) -> "Attribution":
+    Raises:
+        NotInMemory: The trace left memory.
+    """
+    trace, speeds = find_trace(key), _speeds()
+
+    def work(report: Progress) -> Attribution:
         from dashboard.engine import attribute
 
         options = dict(asked.options)
@@ -122,60 +173,16 @@ def attribution_job(trace: "Trace", asked: Asked) -> "Job[Attribution]":
         speeds[trace.model.serial, asked.method] = found.seconds / max(found.passes, 1) / len(trace.tokens)
         return found
 
-    return result_job("attribution", (*trace.key, *asked.key), work)
+    return Ticket.of(result_job("attribution", (*key, *asked.key), work))
 
 
-def known_attribution(trace: "Trace", asked: Asked) -> "Job[Attribution] | None":
+def known_attribution(key: TraceKey, asked: Asked) -> Ticket[Attribution] | None:
     """The job of an attribution if there is one; starts nothing."""
-    return known_job("attribution", (*trace.key, *asked.key))
+    job = known_job("attribution", (*key, *asked.key))
+    return None if job is None else Ticket.of(job)
 
 
-def finished_attribution(trace: "Trace", asked: Asked) -> "Attribution | None":
+def finished_attribution(key: TraceKey, asked: Asked) -> Attribution | None:
     """The attribution if it is here already; starts nothing."""
-    found: Attribution | None = finished("attribution", (*trace.key, *asked.key))
+    found: Attribution | None = finished("attribution", (*key, *asked.key))
     return found
-
-
-def choices_named(trace: "Trace", text: str) -> "list[Choice]":
-    """The choices written like that: in a vocabulary with and without a space before it, among classes by their names.
-
-    The most probable first.
-    """
-    tokenizer, wanted = trace.model.tokenizer, text.strip()
-    if trace.prediction.kind in ("next token", "masked token", "target token"):
-        from dashboard.engine.inputs.offsets import read_text
-
-        writes = trace.model.task.writes
-        spelled = [
-            read_text(tokenizer, form, target=writes, add_special_tokens=False)["input_ids"]
-            for form in (wanted, f" {wanted}")
-        ]
-        ids = dict.fromkeys(form[0] for form in spelled if len(form) == 1)
-        found = [trace.choice(index) for index in ids if index < len(trace.logits)]
-    else:
-        every = (trace.choice(index) for index in range(min(len(trace.logits), _MOST_CLASSES)))
-        found = [choice for choice in every if wanted.casefold() in choice.label.text.casefold()][:_MOST_FOUND]
-    return sorted(found, key=lambda choice: -choice.logit)
-
-
-@dataclass(frozen=True)
-class Units:
-    """What scores are shown for: tokens, words or sentences; and the unit that each token belongs to."""
-
-    labels: "tuple[Token, ...]"
-    unit_of: tuple[int, ...]
-
-
-def units(trace: "Trace", unit: "Unit") -> Units:
-    """The trace's text in tokens, words or sentences; an image in its patches, whatever is asked for."""
-    from dashboard.engine.inputs import tokens as text
-
-    if trace.picture is not None:
-        unit = "tokens"
-    if unit == "words":
-        return Units(text.join_words(trace.tokens, trace.text), tuple(token.word for token in trace.tokens))
-    if unit == "sentences":
-        from dashboard.engine.inputs.sentences import join_sentences, sentence_of
-
-        return Units(join_sentences(trace.tokens, trace.text), sentence_of(trace.tokens, trace.text))
-    return Units(trace.tokens, tuple(range(len(trace.tokens))))

@@ -1,19 +1,23 @@
-"""Tests of attributions as jobs: leaderboard, numbers, small edits, substitutions, many texts."""
+"""Tests of attributions as jobs: leaderboard, numbers, small edits, substitutions, many texts. For pages."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.errors import Unsupported
+from dashboard.engine.inputs.datasets import Row
 from dashboard.engine.progress import Progress
-from dashboard.runtime.jobs import Job
-from dashboard.runtime.shelves import finished, result_job
+from dashboard.engine.tracing.summary import TraceKey
+from dashboard.runtime.backend.live import find_model, find_trace
+from dashboard.runtime.backend.shelves import finished, result_job
+from dashboard.runtime.descriptions import MetricFacts, facts
+from dashboard.runtime.jobs import Ticket
 
 if TYPE_CHECKING:
-    from dashboard.engine import Agreement, Attribution, Flip, Leaderboard, LoadedModel, Row, Study, Trace
+    from dashboard.engine import Agreement, Flip, Leaderboard, Study
     from dashboard.engine.attribution.perturbation import RemovalFacts
     from dashboard.engine.faithfulness.captum_metrics import Infidelity, LargestSensitivity
-    from dashboard.engine.faithfulness.metrics import Metric
     from dashboard.engine.faithfulness.reactions import Reaction
     from dashboard.engine.faithfulness.text_edits import Edit
 
@@ -21,7 +25,7 @@ MethodOptions = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 """Methods by name, each with what was chosen for its options."""
 
 
-def identity(found: "Attribution") -> tuple[Hashable, ...]:
+def identity(found: Attribution) -> tuple[Hashable, ...]:
     """What tells one attribution of a trace from another."""
     against = None if found.against is None else found.against.id
     return (found.method, found.target.id, against, tuple(sorted(found.options.items())))
@@ -31,14 +35,14 @@ def removals() -> "Mapping[str, RemovalFacts]":
     """The ways to take tokens away."""
     from dashboard.engine.attribution.perturbation import REMOVALS
 
-    return REMOVALS
+    return dict(REMOVALS)
 
 
-def metrics() -> "Mapping[str, Metric]":
+def metrics() -> Mapping[str, MetricFacts]:
     """The numbers of the leaderboard."""
     from dashboard.engine.faithfulness.metrics import METRICS
 
-    return METRICS
+    return {name: facts(MetricFacts, metric) for name, metric in METRICS.items()}
 
 
 def fewest_texts() -> int:
@@ -48,49 +52,56 @@ def fewest_texts() -> int:
     return FEWEST_TEXTS
 
 
-def leaderboard_runs(trace: "Trace", n_methods: int) -> int:
+def leaderboard_runs(key: TraceKey, n_methods: int) -> int:
     """How many runs a leaderboard takes at most.
 
     Raises:
         InvalidInput: Too few tokens can be removed.
+        NotInMemory: The trace left memory.
     """
     from dashboard.engine.faithfulness.leaderboards import leaderboard_passes
 
-    return leaderboard_passes(trace, n_methods)
+    return leaderboard_passes(find_trace(key), n_methods)
 
 
-def _leaderboard_key(trace: "Trace", found: "tuple[Attribution, ...]", removal: str) -> tuple[Hashable, ...]:
-    return (*trace.key, removal, tuple(identity(one) for one in found))
+def _leaderboard_key(key: TraceKey, found: tuple[Attribution, ...], removal: str) -> tuple[Hashable, ...]:
+    return (*key, removal, tuple(identity(one) for one in found))
 
 
-def leaderboard_job(trace: "Trace", found: "tuple[Attribution, ...]", removal: str) -> "Job[Leaderboard]":
-    """Tests attributions of a trace by taking tokens away."""
+def leaderboard_job(key: TraceKey, found: tuple[Attribution, ...], removal: str) -> "Ticket[Leaderboard]":
+    """Tests attributions of a trace by taking tokens away.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
+    trace = find_trace(key)
 
     def work(report: Progress) -> "Leaderboard":
         from dashboard.engine.faithfulness.leaderboards import leaderboard
 
         return leaderboard(trace, found, removal=removal, progress=report)
 
-    return result_job("leaderboard", _leaderboard_key(trace, found, removal), work)
+    return Ticket.of(result_job("leaderboard", _leaderboard_key(key, found, removal), work))
 
 
-def finished_leaderboard(trace: "Trace", found: "tuple[Attribution, ...]", removal: str) -> "Leaderboard | None":
+def finished_leaderboard(key: TraceKey, found: tuple[Attribution, ...], removal: str) -> "Leaderboard | None":
     """The leaderboard if it is here already; starts nothing."""
-    known: Leaderboard | None = finished("leaderboard", _leaderboard_key(trace, found, removal))
+    known: Leaderboard | None = finished("leaderboard", _leaderboard_key(key, found, removal))
     return known
 
 
-def agreement(trace: "Trace", found: "tuple[Attribution, ...]") -> "Agreement":
+def agreement(key: TraceKey, found: tuple[Attribution, ...]) -> "Agreement":
     """How alike attributions of a trace are.
 
     Raises:
         InvalidInput: Too few attributions or tokens.
+        NotInMemory: The trace left memory.
     """
     from dashboard.engine.attribution.attribute import ask
     from dashboard.engine.faithfulness.agreements import agreement
     from dashboard.engine.faithfulness.curves import players_of
 
-    return agreement(found, players_of(ask(trace)))
+    return agreement(found, players_of(ask(find_trace(key))))
 
 
 def edits_of(text: str, own_words: str) -> "tuple[Edit, ...]":
@@ -104,15 +115,20 @@ def edits_of(text: str, own_words: str) -> "tuple[Edit, ...]":
     return (*edits(text), *([paraphrase(text, own_words)] if own_words else []))
 
 
-def sensitivity_job(trace: "Trace", found: "Attribution", made: "tuple[Edit, ...]") -> "Job[tuple[Reaction, ...]]":
-    """What each edit does to the prediction and to the attribution."""
+def sensitivity_job(key: TraceKey, found: Attribution, made: "tuple[Edit, ...]") -> "Ticket[tuple[Reaction, ...]]":
+    """What each edit does to the prediction and to the attribution.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
+    trace = find_trace(key)
 
     def work(report: Progress) -> "tuple[Reaction, ...]":
         from dashboard.engine.faithfulness.reactions import sensitivity
 
         return sensitivity(trace, found, made, report)
 
-    return result_job("sensitivity", (*trace.key, identity(found), made), work)
+    return Ticket.of(result_job("sensitivity", (*key, identity(found), made), work))
 
 
 @dataclass(frozen=True)
@@ -124,16 +140,26 @@ class Numbers:
     reason: str = ""
 
 
-def numbers_cost(trace: "Trace", found: "Attribution") -> float:
-    """Forward passes' worth of `numbers_job`."""
+def numbers_cost(key: TraceKey, found: Attribution) -> float:
+    """Forward passes' worth of `numbers_job`.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
     from dashboard.engine.faithfulness.captum_metrics import infidelity_cost, sensitivity_max_cost
 
+    trace = find_trace(key)
     moved = sensitivity_max_cost(trace, found.method, found.options)
     return infidelity_cost(trace).passes + moved.passes
 
 
-def numbers_job(trace: "Trace", found: "Attribution") -> "Job[Numbers]":
-    """Infidelity and the largest sensitivity of one attribution."""
+def numbers_job(key: TraceKey, found: Attribution) -> Ticket[Numbers]:
+    """Infidelity and the largest sensitivity of one attribution.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
+    trace = find_trace(key)
 
     def work(report: Progress) -> Numbers:
         from dashboard.engine.attribution.attribute import ask
@@ -146,21 +172,26 @@ def numbers_job(trace: "Trace", found: "Attribution") -> "Job[Numbers]":
         except Unsupported as error:
             return Numbers(unfaithful, None, str(error))
 
-    return result_job("numbers", (*trace.key, identity(found)), work)
+    return Ticket.of(result_job("numbers", (*key, identity(found)), work))
 
 
-def flip_job(trace: "Trace", towards: int | None, max_steps: int) -> "Job[Flip]":
-    """Looks for substitutions that change the model's choice."""
+def flip_job(key: TraceKey, towards: int | None, max_steps: int) -> "Ticket[Flip]":
+    """Looks for substitutions that change the model's choice.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
+    trace = find_trace(key)
 
     def work(report: Progress) -> "Flip":
         from dashboard.engine.faithfulness.flips import flip
 
         return flip(trace, towards=towards, max_steps=max_steps, progress=report)
 
-    return result_job("flip", (*trace.key, towards, max_steps), work)
+    return Ticket.of(result_job("flip", (*key, towards, max_steps), work))
 
 
-def read_texts(source: str | bytes, name: str = "the file") -> "tuple[Row, ...]":
+def read_texts(source: str | bytes, name: str = "the file") -> tuple[Row, ...]:
     """The texts of a bundled data set or an uploaded file.
 
     Raises:
@@ -171,18 +202,20 @@ def read_texts(source: str | bytes, name: str = "the file") -> "tuple[Row, ...]"
     return read_texts(source, name)
 
 
-def study_job(
-    model: "LoadedModel", texts: str, rows: "tuple[Row, ...]", methods: MethodOptions, removal: str
-) -> "Job[Study]":
+def study_job(serial: int, texts: str, rows: tuple[Row, ...], methods: MethodOptions, removal: str) -> "Ticket[Study]":
     """Tests methods on many texts.
 
     Args:
-        model: Whose predictions are explained.
+        serial: Of the model whose predictions are explained.
         texts: A name that tells these texts from others.
         rows: The texts.
         methods: Their names, each with what was chosen for its options.
         removal: How tokens are taken away.
+
+    Raises:
+        NotInMemory: The model left memory.
     """
+    model = find_model(serial)
 
     def work(report: Progress) -> "Study":
         from dashboard.engine.faithfulness.evaluation import evaluate
@@ -190,4 +223,4 @@ def study_job(
         options = {name: dict(chosen) for name, chosen in methods}
         return evaluate(model, rows, options, removal=removal, options=options, progress=report)
 
-    return result_job("study", (model.serial, texts, len(rows), methods, removal), work)
+    return Ticket.of(result_job("study", (serial, texts, len(rows), methods, removal), work))

@@ -1,13 +1,10 @@
-"""Texts to try with a model: the catalogue's, held-out ones of a model that was fine-tuned here, or the task's."""
+"""Texts to try with a model: the catalogue's, held-out ones of a fine-tuned model, or the task's. For pages."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from dashboard.engine.models.catalog import MODELS
-from dashboard.runtime.training import finetuned_models
-
-if TYPE_CHECKING:
-    from dashboard.engine import LoadedModel
+from dashboard.engine.models.summary import ModelSummary
+from dashboard.runtime.finetuned import finetuned_models
 
 _HELD_OUT_SHOWN = 6
 
@@ -21,7 +18,7 @@ class Example:
     note: str = ""
 
 
-def examples(source: str, model: "LoadedModel | None") -> tuple[Example, ...]:
+def of_model(source: str, model: ModelSummary | None) -> tuple[Example, ...]:
     """Texts to try, the first one shown on the first visit; none before a model outside the list is there."""
     if source in MODELS:
         row = MODELS[source]
@@ -32,5 +29,4 @@ def examples(source: str, model: "LoadedModel | None") -> tuple[Example, ...]:
         return tuple(Example(text, note=f"labelled “{label}”") for text, label in held_out)
     if model is None:
         return ()
-    singles = (Example(text.format(mask=model.tokenizer.mask_token)) for text in model.task.examples)
-    return (*singles, *(Example(*pair) for pair in model.task.example_pairs))
+    return (*map(Example, model.examples), *(Example(*pair) for pair in model.example_pairs))

@@ -1,4 +1,4 @@
-"""Images that visitors gave, by a name made of their pixels; and those that come with the dashboard."""
+"""Images that visitors gave, by a name made of their pixels, and those that come with the dashboard. For pages."""
 
 from collections import OrderedDict
 from pathlib import Path

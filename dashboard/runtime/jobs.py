@@ -1,147 +1,89 @@
-"""Work in threads, shared by all who ask for the same thing and kept while there is room."""
+"""Jobs as pages see them: a ticket to hold, and how far the work is. For pages."""
 
-import logging
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from functools import partial
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+from weakref import WeakValueDictionary
 
-from dashboard.engine.errors import Cancelled, EngineError
-from dashboard.engine.progress import Progress
+import streamlit as st
+
+from dashboard.engine.errors import EngineError, NotInMemory
+from dashboard.runtime.backend.jobs import Job
+from dashboard.runtime.backend.live import value_of
+from dashboard.runtime.backend.shelves import session
 
 T = TypeVar("T")
 
-# A session that has not looked for so long has closed its window.
-_GONE_SECONDS = 5.0
+
+@st.cache_resource(show_spinner=False)
+def _jobs() -> WeakValueDictionary[str, Job[Any]]:
+    """The jobs that pages have tickets of, for as long as a shelf or their thread keeps them."""
+    return WeakValueDictionary()
 
 
-class Job(Generic[T]):
-    """Work in a thread: progress to look at, a result or an error to take, and a way to stop it.
+@dataclass(frozen=True)
+class Ticket(Generic[T]):
+    """By which a job is found again; T is what its result will be."""
 
-    A job belongs to all sessions that wait for it: it stops when the last one leaves.
+    id: str
 
-    Args:
-        work: Called with a progress callback that raises Cancelled once nobody waits any more.
+    @classmethod
+    def of(cls, job: Job[Any]) -> "Ticket[T]":
+        """The ticket of a job."""
+        _jobs()[job.id] = job
+        return cls(job.id)
+
+
+@dataclass(frozen=True, eq=False)
+class JobState(Generic[T]):
+    """How far a job is.
+
+    Attributes:
+        message: What it does now.
+        fraction: How much is done, 0 to 1; None where that is not known.
+        done: It has ended.
+        stopped: It was told to end before it was done.
+        result: What came of it; of a model or a trace, the summary.
+        error: Why nothing came of it.
     """
 
-    def __init__(self, work: Callable[[Progress], T]) -> None:
-        self.message = "Starting"
-        self.fraction: float | None = None
-        self.result: T | None = None
-        self.error: EngineError | None = None
-        self.stopped = False
-        self.retry: Callable[[], None] = lambda: None
-        self._finished = threading.Event()
-        self._waiting: dict[str, float] = {}
-        # The work is not kept: what it holds (a trace, a model) would live as long as the job.
-        threading.Thread(target=self._run, args=(work,), daemon=True).start()
+    message: str
+    fraction: float | None
+    done: bool
+    stopped: bool
+    result: T | None
+    error: EngineError | None
 
-    def _run(self, work: Callable[[Progress], T]) -> None:
-        try:
-            self.result = work(self._report)
-        except Cancelled:
-            self.stopped = True
-        except EngineError as error:
-            self.error = _without_frames(error)
-        except Exception as error:
-            logging.getLogger(__name__).exception("A job failed")
-            self.error = EngineError(
-                f"Something unexpected went wrong ({type(error).__name__}).",
-                "Try again, or try another text; the server's log has the details.",
-            )
-        finally:
-            self._finished.set()
-
-    def _report(self, message: str, fraction: float | None) -> None:
-        self.message, self.fraction = message, fraction
-        if self.stopped:
-            raise Cancelled
-
-    def join(self, session: str) -> None:
-        """Says that this session waits for the job; to be repeated while it does."""
-        self._waiting[session] = time.monotonic()
-
-    def leave(self, session: str) -> None:
-        """Says that this session no longer waits; work that nobody waits for stops, and stays so until `retry`."""
-        self._waiting.pop(session, None)
-        now = time.monotonic()
-        if not self.done and all(now - seen > _GONE_SECONDS for seen in list(self._waiting.values())):
-            self.stopped = True
-
-    def stop(self) -> None:
-        """Ends the work for everybody, whoever waits."""
-        if not self.done:
-            self.stopped = True
-
-    @property
-    def done(self) -> bool:
-        return self._finished.is_set()
-
-    def wait(self, seconds: float) -> bool:
-        """True once the job is done; waits that long at most."""
-        return self._finished.wait(seconds)
+    @classmethod
+    def of(cls, job: Job[Any] | None) -> "JobState[T]":
+        """The state of a job; of one that left memory, that it did."""
+        if job is None:
+            gone = NotInMemory("This result is no longer in memory: others took its place.", "Run it again.")
+            return cls("", None, True, False, None, gone)
+        done = job.done  # before its result is read: the other way round it might seem to have none
+        return cls(job.message, job.fraction, done, job.stopped, value_of(job.result), job.error)
 
 
-def _without_frames(error: EngineError) -> EngineError:
-    """The error without the frames that it came through: they would keep what the work held in memory."""
-    link: BaseException | None = error
-    while link is not None:
-        link.__traceback__ = None
-        link = link.__cause__ or link.__context__
-    return error
+def look(ticket: Ticket[T]) -> JobState[T]:
+    """How far a job is now."""
+    return JobState.of(_jobs().get(ticket.id))
 
 
-class Shelf:
-    """Jobs by key, the least recently used dropped first when there are too many or their results too large."""
+def wait(ticket: Ticket[T], seconds: float = 0.0) -> JobState[T]:
+    """How far a job is when it has ended, or after so many seconds; this session waits for it from now on."""
+    job = _jobs().get(ticket.id)
+    if job is not None:
+        job.join(session())
+        job.wait(seconds)
+    return JobState.of(job)
 
-    def __init__(
-        self,
-        max_entries: int,
-        max_bytes: float = float("inf"),
-        on_drop: Callable[[Job[Any]], None] = lambda job: None,
-    ) -> None:
-        self._max_entries, self._max_bytes, self._on_drop = max_entries, max_bytes, on_drop
-        self._jobs: OrderedDict[Hashable, Job[Any]] = OrderedDict()
-        self._lock = threading.Lock()
 
-    def get(self, key: Hashable, work: Callable[[Progress], Any]) -> Job[Any]:
-        """The job of that key, started if there is none."""
-        with self._lock:
-            job = self._jobs.get(key)
-            if job is None:
-                job = self._jobs[key] = Job(work)
-                job.retry = partial(self._drop_one, key, job)
-            self._jobs.move_to_end(key)
-            self._make_room(key)
-            return job
+def leave(ticket: Ticket[T]) -> None:
+    """Says that this session no longer waits; work that nobody waits for stops."""
+    if (job := _jobs().get(ticket.id)) is not None:
+        job.leave(session())
 
-    def peek(self, key: Hashable) -> Job[Any] | None:
-        """The job of that key if there is one."""
-        with self._lock:
-            return self._jobs.get(key)
 
-    def _drop_one(self, key: Hashable, job: Job[Any]) -> None:
-        with self._lock:
-            if self._jobs.get(key) is job:
-                del self._jobs[key]
-
-    def drop(self, unwanted: Callable[[Any], bool]) -> None:
-        """Forgets the jobs whose key is unwanted; the next request starts them again."""
-        with self._lock:
-            for key in [key for key in self._jobs if unwanted(key)]:
-                del self._jobs[key]
-
-    def _make_room(self, keep: Hashable) -> None:
-        size = sum(getattr(job.result, "nbytes", 0) for job in self._jobs.values())
-        for key in [key for key, job in self._jobs.items() if job.done and job.result is None and key != keep]:
-            if len(self._jobs) > self._max_entries:  # failures go before anything that works
-                del self._jobs[key]
-        for key in list(self._jobs):
-            if len(self._jobs) <= self._max_entries and size <= self._max_bytes:
-                return
-            if key != keep and self._jobs[key].done:
-                job = self._jobs.pop(key)
-                size -= getattr(job.result, "nbytes", 0)
-                self._on_drop(job)
+def retry(ticket: Ticket[T]) -> None:
+    """Forgets a job that failed or was stopped: who asks for the same again starts it anew."""
+    if (job := _jobs().get(ticket.id)) is not None:
+        job.retry()

@@ -1,23 +1,28 @@
-"""What this machine has, and what a model and its texts take of it; ask only once the engine is there."""
+"""What this machine has, and what a model and its texts take of it. For pages; ask only once the engine is there."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from dashboard.engine.hardware.dtypes import BITS, PLAIN, can_quantise
-
-if TYPE_CHECKING:
-    from dashboard.engine import LoadedModel, Trace
-    from dashboard.engine.hardware.needs import Needs
+from dashboard.engine.hardware.needs import Needs
+from dashboard.engine.tracing.summary import TraceKey
+from dashboard.runtime.backend.live import find_model, find_trace
 
 _MAP_PIXELS, _THUMBNAIL_PIXELS = 256, 64
 
 
 @dataclass(frozen=True)
 class Offered:
-    """How a model can be loaded here; the first of each is what nobody has to choose."""
+    """How a model can be loaded here; the first of each is what nobody has to choose.
+
+    Attributes:
+        devices: Where to.
+        formats: In which number formats.
+        missing: Formats that would need a package which is not installed.
+    """
 
     devices: tuple[str, ...]
     formats: tuple[str, ...]
+    missing: tuple[str, ...] = ()
 
 
 def offered(device: str | None) -> Offered:
@@ -29,8 +34,8 @@ def offered(device: str | None) -> Offered:
     from dashboard.engine.hardware.placement import default_device, default_format, devices_here
 
     usual, plain = default_device(), default_format(device)
-    formats = (*PLAIN, *(BITS if can_quantise() else ()))
-    return Offered(_first(usual, devices_here()), _first(plain, formats))
+    here, missing = ((*PLAIN, *BITS), ()) if can_quantise() else (tuple(PLAIN), tuple(BITS))
+    return Offered(_first(usual, devices_here()), _first(plain, here), missing)
 
 
 def _first(name: str, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -55,25 +60,51 @@ class Longest:
         return self.by_memory if self.by_model is None else min(self.by_memory, self.by_model)
 
 
-def longest_text(model: "LoadedModel") -> Longest:
-    """How long a text may be now."""
+def longest_text(serial: int) -> Longest:
+    """How long a text may be now.
+
+    Raises:
+        NotInMemory: The model left memory.
+    """
     from dashboard.engine.tracing.preflight import most_tokens
 
+    model = find_model(serial)
     most = most_tokens(model)
     digits = 10 ** max(0, len(str(most)) - 2)
     return Longest(most // digits * digits, model.facts.max_tokens)
 
 
-def trace_needs(trace: "Trace") -> "Needs":
-    """What running this trace's text takes."""
+def memory_in_use(serial: int) -> int:
+    """Bytes that this process holds on the model's device.
+
+    Raises:
+        NotInMemory: The model left memory.
+    """
+    from dashboard.engine.hardware.devices import memory_in_use
+
+    return memory_in_use(find_model(serial).device)
+
+
+def trace_needs(key: TraceKey) -> Needs:
+    """What running this trace's text takes.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
     from dashboard.engine.tracing.preflight import preflight_trace
 
+    trace = find_trace(key)
     return preflight_trace(trace.model, len(trace.tokens), trace.encoded.n_tokens - len(trace.tokens))
 
 
-def view_needs(trace: "Trace") -> "tuple[Needs, Needs]":
-    """What drawing one head takes, and what drawing all of them takes."""
+def view_needs(key: TraceKey) -> tuple[Needs, Needs]:
+    """What drawing one head takes, and what drawing all of them takes.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
     from dashboard.engine.tracing.preflight import preflight_view
 
+    trace = find_trace(key)
     one = preflight_view(trace, "heat map", max_pixels=_MAP_PIXELS)
     return one, preflight_view(trace, "thumbnails", max_pixels=_THUMBNAIL_PIXELS)

@@ -1,4 +1,4 @@
-"""Fine-tuning as a job, the models that came of it, and the texts to train on.
+"""Fine-tuning as a job, and the texts to train on. For pages.
 
 One runs at a time on a server, and everybody who opens the page may watch it and stop it; its link finds it again from
 any window and after a reload.
@@ -8,7 +8,6 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -19,41 +18,55 @@ from dashboard.engine.errors import NotAllowed, Unsupported
 from dashboard.engine.models import store
 from dashboard.engine.models.access import Access
 from dashboard.engine.progress import Progress
-from dashboard.runtime import access as visitors
-from dashboard.runtime.jobs import Job
-from dashboard.runtime.shelves import known_job, result_job, waited_for
-from dashboard.training import saved
-from dashboard.training.saved import Saved
+from dashboard.runtime.backend import access as visitors
+from dashboard.runtime.backend.jobs import Job
+from dashboard.runtime.backend.shelves import known_job, result_job, waited_for
+from dashboard.runtime.jobs import JobState, Ticket
+from dashboard.training.results import Epoch, FineTuned, Step
 
 if TYPE_CHECKING:
     from dashboard.training.examples import Examples
-    from dashboard.training.results import Epoch, FineTuned, Step
 
 _KEPT = 8
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Training:
-    """A fine-tuning that runs or has ended.
+    """A fine-tuning as it is at one moment.
 
     Attributes:
         id: What a link calls it.
         title: What the model will be called.
-        job: The work; its result is the saved model.
+        job: How far it is; its result is the saved model.
         losses: Of each training step so far.
         epochs: What was measured after each epoch so far.
-        now: What it said last.
+        n_steps: How many steps are planned; 0 while that is not known.
+        seconds_left: Until the last epoch has ended, if the steps go on as they did; None while there are too few to
+            say.
     """
 
     id: str
     title: str
-    losses: list[float] = field(default_factory=list)
-    epochs: "list[Epoch]" = field(default_factory=list)
-    now: "Step | None" = None
-    _first_step: float | None = None
-    job: "Job[FineTuned]" = field(init=False)
+    job: JobState[FineTuned]
+    losses: tuple[float, ...]
+    epochs: tuple[Epoch, ...]
+    n_steps: int
+    seconds_left: float | None
 
-    def take(self, step: "Step") -> None:
+
+@dataclass
+class _Running:
+    """A fine-tuning that runs or has ended: its work, and what it said so far."""
+
+    id: str
+    title: str
+    losses: list[float] = field(default_factory=list)
+    epochs: list[Epoch] = field(default_factory=list)
+    now: Step | None = None
+    _first_step: float | None = None
+    job: Job[FineTuned] = field(init=False)
+
+    def take(self, step: Step) -> None:
         """Notes what the training says."""
         self.now = step
         if step.loss is not None:
@@ -70,12 +83,25 @@ class Training:
         taken = time.monotonic() - self._first_step
         return taken / (len(self.losses) - 1) * (self.now.n_steps - len(self.losses))
 
+    @property
+    def state(self) -> Training:
+        """How it is now."""
+        return Training(
+            self.id,
+            self.title,
+            JobState.of(self.job),
+            tuple(self.losses),
+            tuple(self.epochs),
+            0 if self.now is None else self.now.n_steps,
+            self.seconds_left,
+        )
+
 
 class _Trainings:
     """All trainings of this server that are still known, the newest last."""
 
     def __init__(self) -> None:
-        self.by_id: OrderedDict[str, Training] = OrderedDict()
+        self.by_id: OrderedDict[str, _Running] = OrderedDict()
         self.lock = threading.Lock()
 
 
@@ -105,19 +131,19 @@ def start(model: str, data: "Examples", title: str, **options: Any) -> Training:
         )
     access = visitors.access()
     with _trainings().lock:
-        if (other := running()) is not None:
+        if (other := _running()) is not None:
             raise Unsupported(
                 "A fine-tuning runs on this machine already, and two would only slow each other down.",
                 f"Wait until it has ended ({other.job.message}).",
             )
-        training = Training(uuid4().hex[:12], title)
+        training = _Running(uuid4().hex[:12], title)
 
-        def work(report: Progress) -> "FineTuned":
+        def work(report: Progress) -> FineTuned:
             report("Starting", None)
             from dashboard.engine.hardware.devices import release_memory
             from dashboard.training.finetuning import finetune
 
-            def listen(step: "Step") -> None:
+            def listen(step: Step) -> None:
                 training.take(step)
                 report(step.message, step.fraction)
 
@@ -131,7 +157,13 @@ def start(model: str, data: "Examples", title: str, **options: Any) -> Training:
         known[training.id] = training
         while len(known) > _KEPT:
             known.popitem(last=False)
-    return training
+    return training.state
+
+
+def stop(training_id: str) -> None:
+    """Ends a training for everybody; what it has reached by then is kept."""
+    if (training := _trainings().by_id.get(training_id)) is not None:
+        training.job.stop()
 
 
 def may_train() -> bool:
@@ -143,23 +175,23 @@ def may_train() -> bool:
     return settings.finetuning()
 
 
-def delete(one: Saved) -> None:
-    """Removes a fine-tuned model's files; who has it open keeps it until it leaves memory."""
-    if may_train():
-        saved.delete(one)
+def _running() -> _Running | None:
+    return next((one for one in list(_trainings().by_id.values()) if not one.job.done), None)
 
 
 def running() -> Training | None:
     """The one that runs now."""
-    return next((one for one in list(_trainings().by_id.values()) if not one.job.done), None)
+    training = _running()
+    return None if training is None else training.state
 
 
 def find(training_id: str | None) -> Training | None:
     """The training that a link names, if this server still knows it."""
-    return _trainings().by_id.get(training_id or "")
+    training = _trainings().by_id.get(training_id or "")
+    return None if training is None else training.state
 
 
-def examples_job(source: str) -> "Job[Examples]":
+def examples_job(source: str) -> "Ticket[Examples]":
     """The texts of a data set on the Hub, or of a file that visitors may open.
 
     What failed before, or what another file than before has, is read anew.
@@ -175,7 +207,7 @@ def examples_job(source: str) -> "Job[Examples]":
 
         return open_examples(source, report, access)
 
-    return result_job("examples", key, work)
+    return Ticket.of(result_job("examples", key, work))
 
 
 def _written_at(source: str, access: Access) -> int | None:
@@ -195,14 +227,3 @@ def read_examples(content: bytes, name: str) -> "Examples":
     from dashboard.training.tables import read_examples
 
     return read_examples(content, name)
-
-
-def finetuned_models() -> dict[str, Saved]:
-    """The models that were fine-tuned here and may be opened, by what a link calls them, the newest first."""
-    access = visitors.access()
-    return {one.source: one for one in saved.finetuned_models() if _may_open(one, access)}
-
-
-def _may_open(one: Saved, access: Access) -> bool:
-    base = Path(one.base)
-    return one.method == "full" or not base.is_absolute() or access.allows(base)

@@ -26,7 +26,7 @@ FIRST = MODELS[FIRST_MODEL].examples[0]
 def test_the_page_comes_before_the_model_and_a_review_is_judged_rightly(
     models: None, browser: Browser, tmp_path: Path
 ) -> None:
-    with fresh_app(tmp_path) as app, visiting(app, browser) as visit:
+    with fresh_app(tmp_path, as_in_readme=True) as app, visiting(app, browser) as visit:
         explore = visit()
         page = explore.page
         page.goto(app.url)

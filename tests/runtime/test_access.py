@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-from dashboard.runtime import access as visitors
+from dashboard.runtime.backend import access as visitors
 
 TOKEN = "hf_made_up_and_secret"
 

@@ -11,9 +11,10 @@ import streamlit as st
 import torch
 from tiny import TEXT, make_folder
 
-from dashboard import runtime
 from dashboard.engine import errors, settings
 from dashboard.engine.hardware import devices
+from dashboard.runtime import heads, jobs, models, traces
+from dashboard.runtime.backend import live, shelves
 
 
 @pytest.fixture
@@ -27,30 +28,57 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[st
 
 
 def test_a_dropped_model_is_collected_with_its_traces(folders: list[str]) -> None:
-    first = runtime.model_job(folders[0])
-    assert first.wait(120)
+    first = jobs.wait(models.model_job(folders[0]), 120)
     assert first.result is not None, first.error
-    traced = runtime.trace_job(first.result, runtime.Given(TEXT))
-    assert traced.wait(120)
+    serial = first.result.serial
+    traced = jobs.wait(traces.trace_job(serial, traces.Given(TEXT)), 120)
     assert traced.result is not None, traced.error
-    network = weakref.ref(first.result.network)
-    del first, traced
+    traces.pin(traced.result.key)
+    network = weakref.ref(live.find_model(serial).network)
     gc.collect()
     assert network() is not None, "it stays while there is room"
-    assert runtime.model_job(folders[1]).wait(120)
+    assert traces.is_here(traced.result.key)
+    assert jobs.wait(models.model_job(folders[1]), 120).done
     for _ in range(100):  # a thread that has set its result may take a moment to end
         gc.collect()
         if network() is None:
             break
         time.sleep(0.1)
     assert network() is None
-    assert runtime.model_job(folders[1]).result is not None
+    assert jobs.look(models.model_job(folders[1])).result is not None
+    assert not traces.is_here(traced.result.key)
+    with pytest.raises(errors.NotInMemory, match="Run it again"):
+        heads.heat_map(traced.result.key, layer=0, head=0)
+    with pytest.raises(errors.NotInMemory, match="Run it again"):
+        traces.trace_job(serial, traces.Given(TEXT))
+
+
+def test_a_pinned_trace_stays_until_another_takes_its_place(folders: list[str]) -> None:
+    model = jobs.wait(models.model_job(folders[0]), 120).result
+    assert model is not None
+    keys = []
+    for text in (TEXT, f"{TEXT} {TEXT}"):
+        done = jobs.wait(traces.trace_job(model.serial, traces.Given(text)), 120)
+        assert done.result is not None, done.error
+        keys.append(done.result.key)
+        if len(keys) == 1:
+            traces.pin(keys[0])
+    shelves._shelves()["trace"].drop(lambda key: True)
+    gc.collect()
+    assert [traces.is_here(key) for key in keys] == [True, False]
+    assert heads.heat_map(keys[0], layer=0, head=0).values.size
+    again = jobs.wait(traces.trace_job(model.serial, traces.Given(f"{TEXT} {TEXT}")), 120)
+    assert again.result is not None, again.error
+    traces.pin(again.result.key)
+    shelves._shelves()["trace"].drop(lambda key: True)
+    gc.collect()
+    assert [traces.is_here(key) for key in keys] == [False, True]
 
 
 def test_visitors_get_the_policy(folders: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(settings.FOLDERS_VARIABLE)
-    job = runtime.model_job(folders[0])
-    assert job.wait(120)
+    job = jobs.wait(models.model_job(folders[0]), 120)
+    assert job.done
     assert isinstance(job.error, errors.NotAllowed)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dashboard.engine.errors import Cancelled, InvalidInput
-from dashboard.runtime.jobs import Job, Shelf
+from dashboard.runtime.backend.jobs import Job, Shelf
 
 
 class Sized:
@@ -109,7 +109,7 @@ def test_one_session_leaving_does_not_stop_another() -> None:
 
 
 def test_a_window_that_was_closed_does_not_keep_work_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboard.runtime.jobs._GONE_SECONDS", -1.0)
+    monkeypatch.setattr("dashboard.runtime.backend.jobs._GONE_SECONDS", -1.0)
     go = threading.Event()
 
     def work(report: Any) -> int:

@@ -14,6 +14,10 @@ class Message:
     content: str
 
 
+Words = str | tuple[str, str] | tuple[Message, ...]
+"""One text, the two of a pair, or the messages of a chat."""
+
+
 def is_chat(given: Any) -> TypeIs[tuple[Message, ...]]:
     """Whether this is the messages of a chat, not a text or a pair of texts."""
     return isinstance(given, tuple) and bool(given) and all(isinstance(message, Message) for message in given)

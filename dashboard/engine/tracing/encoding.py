@@ -11,16 +11,13 @@ from torch import Tensor
 
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.inputs.chat_template import render
-from dashboard.engine.inputs.messages import Message, is_chat
+from dashboard.engine.inputs.messages import Message, Words, is_chat
 from dashboard.engine.inputs.offsets import read_text
 from dashboard.engine.inputs.picture import Picture
 from dashboard.engine.inputs.targets import Target
 from dashboard.engine.inputs.tokens import Token, read_tokens, spell
 from dashboard.engine.models.loading import LoadedModel
 from dashboard.engine.tasks.task import Input
-
-Words = str | tuple[str, str] | tuple[Message, ...]
-"""One text, the two of a pair, or the messages of a chat."""
 
 
 @dataclass(frozen=True)

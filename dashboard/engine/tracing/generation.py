@@ -11,11 +11,12 @@ from transformers import StoppingCriteriaList
 
 from dashboard.engine.attention.recording import Recording
 from dashboard.engine.errors import InvalidInput, Unsupported
+from dashboard.engine.inputs.messages import Words
 from dashboard.engine.inputs.targets import own_target
 from dashboard.engine.inputs.tokens import Token
 from dashboard.engine.models.loading import LoadedModel
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.tracing.encoding import Encoded, Words, check_length, encode, lengthened, with_target
+from dashboard.engine.tracing.encoding import Encoded, check_length, encode, lengthened, with_target
 from dashboard.engine.tracing.forward import forward
 from dashboard.engine.tracing.preflight import check_trace
 

@@ -9,11 +9,12 @@ from PIL import Image
 from dashboard.engine.attention.hooks import UNCHANGED, AttentionHooks
 from dashboard.engine.attention.layers import OUTPUT_TOLERANCE
 from dashboard.engine.errors import InvalidInput, Unsupported
+from dashboard.engine.inputs.messages import Words
 from dashboard.engine.inputs.targets import own_target, typed_target
 from dashboard.engine.models.loading import LoadedModel
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.tasks.task_for import predict
-from dashboard.engine.tracing.encoding import Encoded, Words, encode, with_target
+from dashboard.engine.tracing.encoding import Encoded, encode, with_target
 from dashboard.engine.tracing.forward import run_layers
 from dashboard.engine.tracing.generation import write
 from dashboard.engine.tracing.image_encoding import encode_image

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dashboard.engine.attention.verification_result import Verification
-from dashboard.engine.inputs.messages import Message, is_chat
+from dashboard.engine.inputs.messages import Words, is_chat
 from dashboard.engine.inputs.picture import Picture
 from dashboard.engine.inputs.sentences import join_sentences, sentence_of
 from dashboard.engine.inputs.tokens import Token, join_words
@@ -16,12 +16,11 @@ from dashboard.engine.tracing.sites import Site
 TraceKey = tuple[Hashable, ...]
 """Names a model and an input exactly; see `Trace.key`."""
 
-Given = str | tuple[str, str] | tuple[Message, ...]
 InputKind = Literal["text", "pair", "chat", "image"]
 Unit = Literal["tokens", "words", "sentences"]
 
 
-def kind_of(given: Given, picture: Picture | None) -> InputKind:
+def kind_of(given: Words, picture: Picture | None) -> InputKind:
     """What was put in."""
     if picture is not None:
         return "image"
@@ -64,7 +63,7 @@ class TraceSummary:
     key: TraceKey
     model: ModelSummary
     kind: InputKind
-    given: Given
+    given: Words
     continued: tuple[int, ...]
     text: str
     tokens: tuple[Token, ...]

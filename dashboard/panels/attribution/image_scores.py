@@ -1,22 +1,21 @@
 """Scores of patches laid over their image: what a text's strip is for words."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import streamlit as st
 
 from components import image_overlay
 from dashboard import state
+from dashboard.engine.attribution.result import Attribution
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.formatting import number, percent, plain
 from dashboard.runtime import attributions
-
-if TYPE_CHECKING:
-    from dashboard.engine import Attribution, Trace
 
 _IN_A_ROW = 3
 
 
-def score_image(trace: "Trace", view: state.View, scores: np.ndarray, *, signed: bool, unit: str, key: str) -> None:
+def score_image(
+    trace: TraceSummary, view: state.View, scores: np.ndarray, *, signed: bool, unit: str, key: str
+) -> None:
     """One number for each token, those of patches laid over the image; NaN is drawn as the plain image.
 
     Args:
@@ -47,7 +46,7 @@ def score_image(trace: "Trace", view: state.View, scores: np.ndarray, *, signed:
 
 
 def score_images(
-    trace: "Trace", view: state.View, rows: dict[str, np.ndarray], found: "dict[str, Attribution]", selected: str
+    trace: TraceSummary, view: state.View, rows: dict[str, np.ndarray], found: dict[str, Attribution], selected: str
 ) -> None:
     """Several methods over the same image, side by side; a click on a name chooses the method.
 

@@ -1,7 +1,6 @@
 """Several methods' answers to one question, as aligned strips over the same text."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,9 @@ import streamlit as st
 
 from components import strip_stack
 from dashboard import state
+from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.errors import EngineError
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.attribution.image_scores import score_images
 from dashboard.panels.attribution.request import (
     about_method,
@@ -25,10 +26,7 @@ from dashboard.panels.attribution.request import (
 from dashboard.panels.attribution.units import marked, unit_switch
 from dashboard.panels.common.formatting import duration, label, percent, plain, quoted
 from dashboard.panels.common.job_status import is_running
-from dashboard.runtime import attributions
-
-if TYPE_CHECKING:
-    from dashboard.engine import Attribution, Trace
+from dashboard.runtime import attributions, jobs
 
 _START = ("attn_lrp", "gradient_x_attention", "rollout")
 _MOST = 0.5
@@ -46,20 +44,20 @@ class Answers:
         complete: False while some are still being computed.
     """
 
-    found: "dict[str, Attribution]"
+    found: dict[str, Attribution]
     selected: str
     complete: bool
 
 
-def chosen_methods(trace: "Trace", view: state.View) -> list[str]:
+def chosen_methods(trace: TraceSummary, view: state.View) -> list[str]:
     """The methods that the link shows, or a few of different kinds to start with."""
     known = attributions.methods()
     chosen = [name for (name,) in view.methods if name in known]
-    usable = attributions.usable(trace)
+    usable = attributions.usable(trace.key)
     return chosen or list(dict.fromkeys([default_method(trace)[0], *(name for name in _START if name in usable)]))
 
 
-def strips(trace: "Trace", view: state.View, live: bool) -> Answers:
+def strips(trace: TraceSummary, view: state.View, live: bool) -> Answers:
     """Draws the methods' strips and the selected one's details."""
     known, names = attributions.methods(), chosen_methods(trace, view)
     st.subheader(why(trace, view))
@@ -79,9 +77,11 @@ def strips(trace: "Trace", view: state.View, live: bool) -> Answers:
     return Answers(found, selected, complete)
 
 
-def _choose_methods(trace: "Trace", names: list[str]) -> None:
+def _choose_methods(trace: TraceSummary, names: list[str]) -> None:
     known = attributions.methods()
-    ordered = sorted({*attributions.usable(trace), *names}, key=lambda name: (known[name].family, known[name].title))
+    ordered = sorted(
+        {*attributions.usable(trace.key), *names}, key=lambda name: (known[name].family, known[name].title)
+    )
     st.session_state["control_methods"] = names
 
     def take() -> None:
@@ -99,7 +99,7 @@ def _choose_methods(trace: "Trace", names: list[str]) -> None:
     )
 
 
-def _controls(trace: "Trace") -> None:
+def _controls(trace: TraceSummary) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="strip_controls"):
         if trace.picture is None:
             unit_switch(labelled=True)
@@ -108,8 +108,8 @@ def _controls(trace: "Trace") -> None:
 
 
 def _collect(
-    trace: "Trace", view: state.View, names: list[str], live: bool
-) -> "tuple[dict[str, Attribution], dict[str, EngineError], bool]":
+    trace: TraceSummary, view: state.View, names: list[str], live: bool
+) -> tuple[dict[str, Attribution], dict[str, EngineError], bool]:
     """What is ready; one method at a time is computed, in the order shown."""
     found: dict[str, Attribution] = {}
     refused: dict[str, EngineError] = {}
@@ -117,18 +117,19 @@ def _collect(
     waiting: list[str] = []  # running, and those after it
     for name in names:
         wanted = asked(trace, view, name)
-        job = attributions.known_attribution(trace, wanted)
-        if job is not None and job.error is not None and not job.error.may_pass:
-            refused[name] = job.error
-        elif job is not None and job.result is not None:
-            found[name] = job.result
+        job = attributions.known_attribution(trace.key, wanted)
+        now = None if job is None else jobs.look(job)
+        if now is not None and now.error is not None and not now.error.may_pass:
+            refused[name] = now.error
+        elif now is not None and now.result is not None:
+            found[name] = now.result
         elif waiting:
             waiting.append(name)
         else:
             result = attribution_of(trace, wanted, live, f"strip_{name}")
             if result is not None:
                 found[name] = result
-            elif is_running(attributions.known_attribution(trace, wanted), f"strip_{name}"):
+            elif is_running(attributions.known_attribution(trace.key, wanted), f"strip_{name}"):
                 waiting.append(name)
             else:
                 missing.append(name)
@@ -138,7 +139,7 @@ def _collect(
     return found, refused, not waiting and not missing
 
 
-def shown_scores(trace: "Trace", view: state.View, found: "Attribution") -> tuple[np.ndarray, float]:
+def shown_scores(trace: TraceSummary, view: state.View, found: Attribution) -> tuple[np.ndarray, float]:
     """One number for each unit as the page shows it, and the share of the whole size that is hidden."""
     hidden = np.array(
         [
@@ -149,20 +150,20 @@ def shown_scores(trace: "Trace", view: state.View, found: "Attribution") -> tupl
     sizes = np.nan_to_num(np.abs(found.scores))
     share = float(sizes[hidden].sum() / max(sizes.sum(), 1e-30))
     shown = replace(found, scores=np.where(hidden, np.float32(np.nan), found.scores))
-    scores = shown.per_group(attributions.units(trace, view.unit).unit_of)
+    scores = shown.per_group(trace.units(view.unit).unit_of)
     if view.numbers == "share":
         scores = scores / max(np.nansum(np.abs(scores)), 1e-30)
     return scores.astype(np.float32), share
 
 
-def _on_first(found: "Attribution") -> float:
+def _on_first(found: Attribution) -> float:
     """The first token's share of the whole size."""
     sizes = np.nan_to_num(np.abs(found.scores))
     return float(sizes[0] / max(sizes.sum(), 1e-30))
 
 
-def _draw(trace: "Trace", view: state.View, found: "dict[str, Attribution]", selected: str) -> None:
-    known, units, names = attributions.methods(), attributions.units(trace, view.unit), list(found)
+def _draw(trace: TraceSummary, view: state.View, found: dict[str, Attribution], selected: str) -> None:
+    known, units, names = attributions.methods(), trace.units(view.unit), list(found)
     rows, hidden = {}, {}
     for name in names:
         rows[name], hidden[name] = shown_scores(trace, view, found[name])
@@ -195,10 +196,10 @@ def _draw(trace: "Trace", view: state.View, found: "dict[str, Attribution]", sel
 
 
 def _strips(
-    trace: "Trace", view: state.View, found: "dict[str, Attribution]", rows: dict[str, np.ndarray], selected: str
+    trace: TraceSummary, view: state.View, found: dict[str, Attribution], rows: dict[str, np.ndarray], selected: str
 ) -> None:
     """One row for each method over the text."""
-    known, units, names = attributions.methods(), attributions.units(trace, view.unit), list(found)
+    known, units, names = attributions.methods(), trace.units(view.unit), list(found)
     shown = slice(0, strip_stack.MAX_TOKENS)
     payload = strip_stack.build(
         [label(unit) for unit in units.labels[shown]],
@@ -226,7 +227,7 @@ def _strips(
     strip_stack.strip_stack(payload, key="strips", on_select=choose)
 
 
-def _details(trace: "Trace", view: state.View, name: str, found: "Attribution | None") -> None:
+def _details(trace: TraceSummary, view: state.View, name: str, found: Attribution | None) -> None:
     """The selected method: what it is, its options, how far its own checks hold."""
     method = attributions.methods()[name]
     with st.container(key="panel_method", border=True):
@@ -234,7 +235,7 @@ def _details(trace: "Trace", view: state.View, name: str, found: "Attribution | 
         title.markdown(f"**{method.title}** {badge(method)} :small[{method.meaning} {method.caveat}]")
         with info.popover("", icon=":material/help:", width="stretch"):
             about_method(trace, view, method)
-        if method.options:
+        if method.has_options:
             with st.container(horizontal=True):
                 option_boxes(trace, view, method)
         if found is None:

@@ -1,19 +1,17 @@
 """What is explained and by which method: shared by every page that shows an attribution."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from dashboard import state
+from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.errors import InvalidInput
+from dashboard.engine.tasks.prediction import Choice
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.formatting import bytes_text, duration, plain, quoted
 from dashboard.panels.common.job_status import result_of
-from dashboard.runtime import attributions
+from dashboard.runtime import attributions, traces
 from dashboard.runtime.attributions import Asked, Estimate
-
-if TYPE_CHECKING:
-    from dashboard.engine import Attribution, Choice, Trace
-    from dashboard.engine.attribution.method import Method
+from dashboard.runtime.descriptions import MethodFacts
 
 # Longer texts make one run a token expensive, so another method is the default there.
 LEAVE_ONE_OUT_TOKENS = 128
@@ -23,46 +21,46 @@ _LONG_SECONDS, _MANY_PASSES = 30.0, 150
 _BADGES = {"causal": "green", "decomposition": "violet", "descriptive": "gray"}
 
 
-def target_of(trace: "Trace", view: state.View) -> "Choice":
+def target_of(trace: TraceSummary, view: state.View) -> Choice:
     """The choice that the link explains, or the most probable where this model has no such choice."""
-    return _choice(trace, view.target) or trace.choice()
+    return _choice(trace, view.target) or trace.explained
 
 
-def against_of(trace: "Trace", view: state.View) -> "Choice | None":
+def against_of(trace: TraceSummary, view: state.View) -> Choice | None:
     """The choice that the link compares with, if there is such a one beside the target."""
     other = _choice(trace, view.against)
     return None if other is None or other.id == target_of(trace, view).id else other
 
 
-def _choice(trace: "Trace", index: int | None) -> "Choice | None":
+def _choice(trace: TraceSummary, index: int | None) -> Choice | None:
     """A choice of this model on this text, if it is one."""
     if index is None:
         return None
     try:
-        return trace.choice(index)
+        return traces.choice(trace.key, index)
     except InvalidInput:
         return None
 
 
-def asked(trace: "Trace", view: state.View, method: str) -> Asked:
+def asked(trace: TraceSummary, view: state.View, method: str) -> Asked:
     """What the link asks of a method."""
     against = against_of(trace, view)
-    choices = {option.name: option.choices(trace) for option in attributions.methods()[method].options}
+    choices = {option.name: option.choices for option in attributions.options(trace.key, method)}
     # What a link, or another model, chose and this model does not have stays at its default.
     options = tuple(sorted(pair for pair in state.options_of(view, method) if pair[1] in choices.get(pair[0], ())))
     return Asked(method, target_of(trace, view).id, None if against is None else against.id, options)
 
 
-def default_method(trace: "Trace") -> tuple[str, str]:
+def default_method(trace: TraceSummary) -> tuple[str, str]:
     """The method to start with, and why."""
     if len(trace.tokens) <= LEAVE_ONE_OUT_TOKENS:
         return "leave_one_out", ""
-    return attributions.quick_method(trace), (
+    return attributions.quick_method(trace.key), (
         f"Chosen because there are more than {LEAVE_ONE_OUT_TOKENS} tokens: leave-one-out needs one run for each."
     )
 
 
-def why(trace: "Trace", view: state.View) -> str:
+def why(trace: TraceSummary, view: state.View) -> str:
     """The question as a heading."""
     target, against = target_of(trace, view), against_of(trace, view)
     if trace.prediction.kind == "no head":
@@ -70,7 +68,7 @@ def why(trace: "Trace", view: state.View) -> str:
     return f"Why {quoted(target.label)}" + (f" rather than {quoted(against.label)}?" if against else "?")
 
 
-def sign_convention(trace: "Trace", view: state.View) -> str:
+def sign_convention(trace: TraceSummary, view: state.View) -> str:
     """What plus and minus mean."""
     target, against = target_of(trace, view), against_of(trace, view)
     if against is not None:
@@ -81,7 +79,7 @@ def sign_convention(trace: "Trace", view: state.View) -> str:
     return f"Positive supports {name}, negative speaks against it."
 
 
-def badge(method: "Method") -> str:
+def badge(method: MethodFacts) -> str:
     """What sort of evidence a method is, as markdown."""
     return f":{_BADGES[method.kind]}-badge[{method.kind}]"
 
@@ -93,10 +91,8 @@ def price(cost: Estimate) -> str:
     return f"{passes}, about {duration(cost.seconds)} ({basis}), about {bytes_text(cost.bytes)}"
 
 
-def about_method(trace: "Trace", view: state.View, method: "Method") -> None:
+def about_method(trace: TraceSummary, view: state.View, method: MethodFacts) -> None:
     """What a method is, within a popover."""
-    from dashboard.engine.attribution.method import KINDS
-
     st.markdown(f"**{method.title}** {badge(method)}  \n{method.meaning}")
     st.latex(method.formula)
     same = (
@@ -105,16 +101,16 @@ def about_method(trace: "Trace", view: state.View, method: "Method") -> None:
         else "  \nIts scores are the same whatever is explained."
     )
     st.markdown(
-        f"*{method.kind.capitalize()}* — {KINDS[method.kind]}  \n{method.caveat}{same}  \nSource: {method.source}.  \n"
-        f"Cost for this text: {price(attributions.estimate(trace, asked(trace, view, method.name)))}."
+        f"*{method.kind.capitalize()}* — {method.kind_meaning}  \n{method.caveat}{same}  \nSource: {method.source}.  \n"
+        f"Cost for this text: {price(attributions.estimate(trace.key, asked(trace, view, method.name)))}."
     )
 
 
-def option_boxes(trace: "Trace", view: state.View, method: "Method") -> None:
+def option_boxes(trace: TraceSummary, view: state.View, method: MethodFacts) -> None:
     """One box for each of a method's options."""
     chosen = dict(state.options_of(view, method.name))
-    for option in method.options:
-        choices, default = option.choices(trace), option.default_on(trace)
+    for option in attributions.options(trace.key, method.name):
+        choices, default = option.choices, option.default
         key = f"option_{method.name}_{option.name}"
         now = chosen.get(option.name, default)
         st.session_state[key] = now if now in choices else default
@@ -126,8 +122,8 @@ def option_boxes(trace: "Trace", view: state.View, method: "Method") -> None:
 
 
 def attribution_of(
-    trace: "Trace", wanted: Asked, live: bool, key: str, *, narrow: bool = False
-) -> "Attribution | None":
+    trace: TraceSummary, wanted: Asked, live: bool, key: str, *, narrow: bool = False
+) -> Attribution | None:
     """An attribution, or what stands in its place while there is none.
 
     Args:
@@ -138,9 +134,9 @@ def attribution_of(
         narrow: It stands in half a page.
     """
     if not live:
-        return attributions.finished_attribution(trace, wanted)
-    if attributions.known_attribution(trace, wanted) is None:
-        cost = attributions.estimate(trace, wanted)
+        return attributions.finished_attribution(trace.key, wanted)
+    if attributions.known_attribution(trace.key, wanted) is None:
+        cost = attributions.estimate(trace.key, wanted)
         go = f"{key}_go"
         long = cost.seconds > _LONG_SECONDS and cost.passes > _MANY_PASSES
         if long and st.session_state.get(go) != (trace.key, wanted):
@@ -148,10 +144,10 @@ def attribution_of(
             st.info(f"**{title}** takes {price(cost)}.", icon=":material/hourglass_empty:")
             st.button("Run it", key=f"{key}_run", on_click=st.session_state.update, args=({go: (trace.key, wanted)},))
             return None
-    return result_of(attributions.attribution_job(trace, wanted), key, narrow=narrow)
+    return result_of(attributions.attribution_job(trace.key, wanted), key, narrow=narrow)
 
 
-def checks_and_notes(found: "Attribution") -> None:
+def checks_and_notes(found: Attribution) -> None:
     """What to know about a result: its own checks, with a mark, and its notes."""
     for check in found.checks:
         mark = ":material/check:" if check.fine else ":material/warning:"

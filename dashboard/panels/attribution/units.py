@@ -1,15 +1,10 @@
 """The units that scores are shown by (tokens, words or sentences), and where among them the prediction is made."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from components import token_strip
 from dashboard import state
-from dashboard.runtime import attributions
-
-if TYPE_CHECKING:
-    from dashboard.engine import Trace
+from dashboard.engine.tracing.summary import TraceSummary, Units
 
 
 def unit_switch(*, labelled: bool = False) -> None:
@@ -22,7 +17,7 @@ def unit_switch(*, labelled: bool = False) -> None:
     )
 
 
-def marked(trace: "Trace", units: attributions.Units) -> list[int]:
+def marked(trace: TraceSummary, units: Units) -> list[int]:
     """Where the prediction is made, among the units."""
     position = trace.prediction.position
     if position is None:

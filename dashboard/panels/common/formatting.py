@@ -1,31 +1,28 @@
 """Words and numbers as every panel writes them, and tokens as components take them."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from components import token_strip
 from components.tokens import TokenLabel
 from dashboard.engine.formatting import bytes_text as bytes_text
 from dashboard.engine.formatting import duration as duration
+from dashboard.engine.inputs.tokens import Token
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.markup import plain as plain
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-    from dashboard.engine import Token, Trace
-
-
-def quoted(token: "Token", limit: int = 24) -> str:
+def quoted(token: Token, limit: int = 24) -> str:
     """A token in a sentence, in quotation marks, safe inside markdown."""
     text = token.text if len(token.text) <= limit else token.text[: limit - 1] + "…"
     return f"“{plain((' ' if token.space else '') + text)}”"
 
 
-def label(token: "Token") -> TokenLabel:
+def label(token: Token) -> TokenLabel:
     """A token as components draw it."""
     return TokenLabel(token.text, token.space, token.special, token.part)
 
 
-def bands_of(trace: "Trace", unit_of: "Sequence[int]") -> list[tuple[int, int, str]] | None:
+def bands_of(trace: TraceSummary, unit_of: Sequence[int]) -> list[tuple[int, int, str]] | None:
     """Who says which of a strip's units, in a chat: first unit, one past the last, role; None for other inputs.
 
     Args:

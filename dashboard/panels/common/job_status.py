@@ -8,8 +8,8 @@ import streamlit as st
 
 from dashboard.engine.errors import EngineError
 from dashboard.panels.common.formatting import plain
-from dashboard.runtime.jobs import Job
-from dashboard.runtime.shelves import session
+from dashboard.runtime import jobs
+from dashboard.runtime.jobs import Ticket
 
 T = TypeVar("T")
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 0.4
 
 
-def result_of(job: Job[T], key: str, *, narrow: bool = False) -> T | None:
+def result_of(job: Ticket[T], key: str, *, narrow: bool = False) -> T | None:
     """The job's result; while there is none, draws its progress, or its error with a way to try again.
 
     Args:
@@ -25,30 +25,30 @@ def result_of(job: Job[T], key: str, *, narrow: bool = False) -> T | None:
         key: A name for its widgets.
         narrow: Put the button below the bar.
     """
-    if st.session_state.get(f"{key}_cancelled") is job:
+    if st.session_state.get(f"{key}_cancelled") == job:
         st.info("Cancelled.", icon=":material/cancel:")
         st.button("Start again", key=f"{key}_restart", on_click=_start_again, args=(job, key))
         return None
-    if job.stopped:  # by a session that left just before this one came
-        job.retry()
+    if jobs.look(job).stopped:  # by a session that left just before this one came
+        jobs.retry(job)
         st.rerun()
-    job.join(session())
-    if not job.wait(PATIENCE_SECONDS):
+    now = jobs.wait(job, PATIENCE_SECONDS)
+    if not now.done:
         with st.container(key=f"{key}_progress"):
             _progress(job, key, narrow)
         return None
-    if job.error is not None:
+    if now.error is not None:
         with st.container(key=f"{key}_error"):
-            show_error(job.error)
-            if job.error.may_pass:
-                st.button("Try again", key=f"{key}_retry", on_click=job.retry)
+            show_error(now.error)
+            if now.error.may_pass:
+                st.button("Try again", key=f"{key}_retry", on_click=jobs.retry, args=(job,))
         return None
-    return job.result
+    return now.result
 
 
-def is_running(job: Job[T] | None, key: str) -> bool:
+def is_running(job: Ticket[T] | None, key: str) -> bool:
     """True while this session waits for the job: it is neither done nor cancelled here."""
-    return job is not None and not job.done and st.session_state.get(f"{key}_cancelled") is not job
+    return job is not None and not jobs.look(job).done and st.session_state.get(f"{key}_cancelled") != job
 
 
 def show_error(error: EngineError) -> None:
@@ -65,23 +65,23 @@ def errors_shown() -> Iterator[None]:
         show_error(error)
 
 
-def _cancel(job: Job[T], key: str) -> None:
+def _cancel(job: Ticket[T], key: str) -> None:
     st.session_state[f"{key}_cancelled"] = job
-    job.leave(session())
+    jobs.leave(job)
 
 
-def _start_again(job: Job[T], key: str) -> None:
+def _start_again(job: Ticket[T], key: str) -> None:
     del st.session_state[f"{key}_cancelled"]
-    if job.stopped:
-        job.retry()
+    if jobs.look(job).stopped:
+        jobs.retry(job)
 
 
 @st.fragment(run_every=0.3)
-def _progress(job: Job[T], key: str, narrow: bool) -> None:
-    if job.done or st.session_state.get(f"{key}_cancelled") is job:
+def _progress(job: Ticket[T], key: str, narrow: bool) -> None:
+    now = jobs.wait(job)
+    if now.done or st.session_state.get(f"{key}_cancelled") == job:
         st.rerun()
-    job.join(session())
     bar, button = (st, st) if narrow else st.columns([6, 1], vertical_alignment="center")
     # A bar of unknown length stays short and says what goes on.
-    bar.progress(min(max(job.fraction or 0.0, 0.0), 1.0), text=plain(f"{job.message} …"))
+    bar.progress(min(max(now.fraction or 0.0, 0.0), 1.0), text=plain(f"{now.message} …"))
     button.button("Cancel", key=f"{key}_cancel", on_click=_cancel, args=(job, key), width="stretch")

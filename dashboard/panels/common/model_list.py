@@ -3,7 +3,7 @@
 from collections import Counter
 
 from dashboard.engine.models.catalog import MODELS
-from dashboard.runtime import training
+from dashboard.runtime import finetuned
 
 
 def model_titles(*others: str | None) -> dict[str, str]:
@@ -12,7 +12,7 @@ def model_titles(*others: str | None) -> dict[str, str]:
     Args:
         others: Models that somebody typed or followed a link to, listed as well.
     """
-    made = training.finetuned_models()
+    made = finetuned.finetuned_models()
     times = Counter(one.title for one in made.values())
     titles = {name: row.title for name, row in MODELS.items()}
     for source, one in made.items():
@@ -34,7 +34,7 @@ def base_of(source: str) -> str | None:
     """What a model of the list was fine-tuned from; None where that is not known."""
     if source in MODELS:
         return MODELS[source].base or None
-    made = training.finetuned_models().get(source)
+    made = finetuned.finetuned_models().get(source)
     return None if made is None else made.base
 
 
@@ -47,10 +47,10 @@ def about(source: str) -> tuple[str, str | None]:
     """One line on a model of the list, and its card in Markdown where it has one."""
     if source in MODELS:
         return MODELS[source].description, MODELS[source].card
-    made = training.finetuned_models().get(source)
+    made = finetuned.finetuned_models().get(source)
     if made is None:
         return "", None
     measured = "not measured: training was cancelled"
     if made.accuracy is not None:
         measured = f"{made.accuracy:.1%} of {made.n_test:,} held-out texts right"
-    return f"Fine-tuned on this machine, {measured}.", made.card
+    return f"Fine-tuned on this machine, {measured}.", finetuned.card(made)

@@ -1,21 +1,18 @@
 """Which of a model's attentions is looked at."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from dashboard import state
+from dashboard.engine.tracing.sites import Site
+from dashboard.engine.tracing.summary import TraceSummary
 
-if TYPE_CHECKING:
-    from dashboard.engine import Site, Trace
 
-
-def site_of(trace: "Trace", view: state.View) -> "Site":
+def site_of(trace: TraceSummary, view: state.View) -> Site:
     """The site that the link asks for, or the first where this model has no such site."""
     return next((site for site in trace.sites if site.name == view.site), trace.sites[0])
 
 
-def site_switch(trace: "Trace", view: state.View) -> None:
+def site_switch(trace: TraceSummary, view: state.View) -> None:
     """A switch between the model's attentions; nothing where there is only one."""
     if len(trace.sites) == 1:
         return
@@ -31,7 +28,7 @@ def site_switch(trace: "Trace", view: state.View) -> None:
         st.caption(f"{site.meaning} {site.n_layers} layers × {site.n_heads} heads.")
 
 
-def default_query(trace: "Trace", site: "Site") -> int:
+def default_query(trace: TraceSummary, site: Site) -> int:
     """The query to start with: the one that makes the prediction, or the first ordinary one."""
     prediction = trace.prediction
     place = prediction.position if site.name == "self" else prediction.step if site.name != "encoder" else None
@@ -40,8 +37,3 @@ def default_query(trace: "Trace", site: "Site") -> int:
     if trace.picture is not None and site.query_tokens[0].special:
         return 0  # [CLS]
     return next((i for i, token in enumerate(site.query_tokens) if not token.special), 0)
-
-
-def one_text(site: "Site") -> bool:
-    """Whether queries and keys are the same tokens."""
-    return site.query_tokens is site.key_tokens

@@ -1,29 +1,26 @@
 """Two models of one shape on the same input: what each says, what it rests on, and which heads moved."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from components import choice_bars, head_map, heat_map, token_strip
-from dashboard import runtime, state
+from dashboard import state
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.attribution.request import asked, attribution_of, badge, default_method
 from dashboard.panels.common.formatting import bands_of, label, number, plain
 from dashboard.panels.common.job_status import result_of
 from dashboard.panels.common.site_selector import site_of
-from dashboard.panels.heads.atlas import Head, one_head
+from dashboard.panels.heads.atlas import one_head
 from dashboard.panels.heads.compare import name
 from dashboard.panels.heads.head_view import Chosen, pinned_query, window_of
-from dashboard.runtime import attributions
-
-if TYPE_CHECKING:
-    from dashboard.engine import Trace
+from dashboard.runtime import attributions, heads
+from dashboard.runtime.heads import Head
 
 _PIXELS, _MOST_MOVED = 128, 10
 
 
-def predictions(before: "Trace", after: "Trace") -> None:
+def predictions(before: TraceSummary, after: TraceSummary) -> None:
     """What each model says, side by side."""
     for column, trace, when in zip(st.columns(2, gap="large"), (before, after), ("Before", "After"), strict=True):
         with column, st.container(key=f"panel_prediction_{when.lower()}"):
@@ -35,7 +32,7 @@ def predictions(before: "Trace", after: "Trace") -> None:
                 continue
             bars = [choice_bars.Choice(label(c.label), c.probability or 0.0, c.logit) for c in found.choices]
             choice_bars.choice_bars(choice_bars.build(bars, selected=0, contrast=False), key=f"choices_{when.lower()}")
-    if before.model.task.kind != after.model.task.kind:
+    if before.model.task != after.model.task:
         st.info(
             "The two say different kinds of things, so neither their numbers nor what those rest on can be compared. "
             "*Which heads moved* below can.",
@@ -43,10 +40,10 @@ def predictions(before: "Trace", after: "Trace") -> None:
         )
 
 
-def attributions_side_by_side(before: "Trace", after: "Trace", view: state.View, live: bool) -> None:
+def attributions_side_by_side(before: TraceSummary, after: TraceSummary, view: state.View, live: bool) -> None:
     """The same method on both models, each for what it says itself."""
     known = attributions.methods()
-    usable = [method for method in attributions.usable(after) if method in attributions.usable(before)]
+    usable = [method for method in attributions.usable(after.key) if method in attributions.usable(before.key)]
     chosen = view.method if view.method in usable else default_method(after)[0]
     title, choice = st.columns([7, 5], vertical_alignment="bottom")
     title.subheader("What each rests on")
@@ -79,14 +76,14 @@ def attributions_side_by_side(before: "Trace", after: "Trace", view: state.View,
             st.caption(f"For “{plain(found.target.label.text)}”, in {plain(found.unit)}. Each on its own scale.")
 
 
-def heads_that_moved(before: "Trace", after: "Trace", view: state.View) -> Head | None:
+def heads_that_moved(before: TraceSummary, after: TraceSummary, view: state.View) -> Head | None:
     """All heads coloured by how far they moved, and the list of those that moved most; gives the chosen one.
 
     Raises:
         EngineError: The models' heads cannot be compared one by one; the message says why.
     """
     site = site_of(after, view)
-    changes = result_of(runtime.changes_job(before, after, site.name), "changes")
+    changes = result_of(heads.changes_job(before.key, after.key, site.name), "changes")
     if changes is None:
         return None
     ranked = [(int(i // changes.shape[1]), int(i % changes.shape[1])) for i in np.argsort(-changes, axis=None)]
@@ -120,13 +117,13 @@ def heads_that_moved(before: "Trace", after: "Trace", view: state.View) -> Head 
     return selected
 
 
-def _most_moved(place: "st.delta_generator.DeltaGenerator", heads: list[Head], changes: np.ndarray) -> None:
-    rows = pd.DataFrame({"head": [name(head) for head in heads], "change": [float(changes[head]) for head in heads]})
+def _most_moved(place: "st.delta_generator.DeltaGenerator", moved: list[Head], changes: np.ndarray) -> None:
+    rows = pd.DataFrame({"head": [name(head) for head in moved], "change": [float(changes[head]) for head in moved]})
 
     def choose() -> None:
         picked = st.session_state["most_moved"]["selection"]["rows"]
         if picked:
-            layer, head = heads[picked[0]]
+            layer, head = moved[picked[0]]
             state.update(layer=layer, head=head, over="head")
 
     place.dataframe(
@@ -144,7 +141,7 @@ def _most_moved(place: "st.delta_generator.DeltaGenerator", heads: list[Head], c
     )
 
 
-def head_before_after(before: "Trace", after: "Trace", view: state.View, selected: Head) -> None:
+def head_before_after(before: TraceSummary, after: TraceSummary, view: state.View, selected: Head) -> None:
     """One head's map before, after, and the difference.
 
     Raises:

@@ -1,25 +1,21 @@
 """Do the methods tell the same story about this text?"""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import streamlit as st
 
 from components import evidence_charts, token_strip
 from dashboard import state
 from dashboard.engine.errors import EngineError
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.attribution.method_strips import Answers
 from dashboard.panels.common.formatting import label, number, quoted
 from dashboard.panels.common.job_status import show_error
 from dashboard.runtime import attributions, evidence
 
-if TYPE_CHECKING:
-    from dashboard.engine import Trace
-
 _N_DISPUTED = 3
 
 
-def agreement_section(trace: "Trace", view: state.View, answers: Answers) -> None:
+def agreement_section(trace: TraceSummary, view: state.View, answers: Answers) -> None:
     """Draws how alike the methods rank the tokens, and the tokens on which they differ most."""
     st.markdown(
         "**Do the methods agree?** Rank correlation of every two methods over the tokens that can be removed, the "
@@ -29,7 +25,7 @@ def agreement_section(trace: "Trace", view: state.View, answers: Answers) -> Non
         st.info("Choose two or more methods above.")
         return
     try:
-        found = evidence.agreement(trace, tuple(answers.found.values()))
+        found = evidence.agreement(trace.key, tuple(answers.found.values()))
     except EngineError as error:
         show_error(error)
         return

@@ -10,6 +10,8 @@ import streamlit as st
 from components import evidence_charts
 from dashboard import state
 from dashboard.engine.errors import EngineError
+from dashboard.engine.inputs.datasets import Row
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.attribution.method_strips import Answers, chosen_methods
 from dashboard.panels.attribution.request import asked, price
 from dashboard.panels.common.formatting import plain
@@ -18,12 +20,12 @@ from dashboard.panels.faithfulness.leaderboard import about_metrics, removal_box
 from dashboard.runtime import attributions, evidence
 
 if TYPE_CHECKING:
-    from dashboard.engine import Row, Study, Trace
+    from dashboard.engine import Study
 
 _SOURCES = {"prompts": "24 prompts", "reviews": "100 film reviews", "file": "Your file"}
 
 
-def many_section(trace: "Trace", view: state.View, answers: Answers) -> None:
+def many_section(trace: TraceSummary, view: state.View, answers: Answers) -> None:
     """Draws the choice of texts, the run, and its table with intervals."""
     names = chosen_methods(trace, view)
     st.markdown(
@@ -71,12 +73,12 @@ def many_section(trace: "Trace", view: state.View, answers: Answers) -> None:
         )
         st.caption(f"{titles}, with the options chosen above. {_cost(trace, view, names, len(rows))}")
         return
-    study = result_of(evidence.study_job(trace.model, name, rows, options, view.removal), "study")
+    study = result_of(evidence.study_job(trace.model.serial, name, rows, options, view.removal), "study")
     if study is not None:
         _table(study)
 
 
-def _rows(source: str) -> "tuple[tuple[Row, ...], str]":
+def _rows(source: str) -> tuple[tuple[Row, ...], str]:
     """The texts, and a name that tells them from others; none before a file is there."""
     if source != "file":
         return evidence.read_texts(source), source
@@ -94,11 +96,11 @@ def _rows(source: str) -> "tuple[tuple[Row, ...], str]":
     return rows, digest
 
 
-def _cost(trace: "Trace", view: state.View, names: list[str], n_texts: int) -> str:
+def _cost(trace: TraceSummary, view: state.View, names: list[str], n_texts: int) -> str:
     """What a study takes, if its texts are as long as this one."""
-    one = [attributions.estimate(trace, asked(trace, view, name)) for name in names]
+    one = [attributions.estimate(trace.key, asked(trace, view, name)) for name in names]
     with contextlib.suppress(EngineError):  # this text is too short for an order; the others need not be
-        one.append(attributions.estimate_runs(trace, evidence.leaderboard_runs(trace, len(names))))
+        one.append(attributions.estimate_runs(trace.key, evidence.leaderboard_runs(trace.key, len(names))))
     return f"If the texts are as long as this one: at most {price(attributions.together(one * n_texts))}."
 
 

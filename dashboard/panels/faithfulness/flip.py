@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.attribution.method_strips import Answers
 from dashboard.panels.attribution.request import against_of, price
 from dashboard.panels.common.formatting import percent, plain, quoted
@@ -13,13 +14,13 @@ from dashboard.panels.common.job_status import result_of
 from dashboard.runtime import attributions, evidence
 
 if TYPE_CHECKING:
-    from dashboard.engine import Flip, Trace
+    from dashboard.engine import Flip
 
 _MAX_STEPS = 5
 _PASSES_A_STEP = 36  # there and back, the best 32 candidates, and the new text
 
 
-def flip_section(trace: "Trace", view: state.View, answers: Answers) -> None:
+def flip_section(trace: TraceSummary, view: state.View, answers: Answers) -> None:
     """Draws the search for substitutions, its steps, and a way to look at each text and to come back."""
     top, against = trace.prediction.choices[0], against_of(trace, view)
     towards = against if against is not None and against.id != top.id else None
@@ -28,12 +29,11 @@ def flip_section(trace: "Trace", view: state.View, answers: Answers) -> None:
         "between the best of them (HotFlip, Ebrahimi et al. 2018). Where the replaced tokens are not those that the "
         "strips above mark, the strips have missed something."
     )
-    if trace.prediction.kind == "no head" or len(trace.logits) < 2:
+    if trace.prediction.kind == "no head" or trace.n_choices < 2:
         st.info("This model makes no choice that could change.")
         return
     _undo()
-    _, text, continued, *_ = trace.key
-    if not isinstance(text, str) or continued or trace.prediction.labels:
+    if trace.typed is None or trace.prediction.labels:
         st.info(
             "Substitutions are made in one text that was typed, for one prediction about it, not for pairs or labels."
         )
@@ -48,15 +48,15 @@ def flip_section(trace: "Trace", view: state.View, answers: Answers) -> None:
             on_click=st.session_state.update,
             args=({"flip_for": wanted},),
         )
-        cost = attributions.estimate_runs(trace, _MAX_STEPS * _PASSES_A_STEP)
+        cost = attributions.estimate_runs(trace.key, _MAX_STEPS * _PASSES_A_STEP)
         st.caption(f"At most {_MAX_STEPS} steps: {price(cost)}. Choose *vs* above for a goal.")
         return
-    found = result_of(evidence.flip_job(trace, towards=wanted[1], max_steps=_MAX_STEPS), "flip")
+    found = result_of(evidence.flip_job(trace.key, towards=wanted[1], max_steps=_MAX_STEPS), "flip")
     if found is not None:
         _steps(trace, found)
 
 
-def _steps(trace: "Trace", found: "Flip") -> None:
+def _steps(trace: TraceSummary, found: "Flip") -> None:
     last = found.steps[-1] if found.steps else None
     if found.flipped and last is not None:
         many = "substitution" if len(found.steps) == 1 else "substitutions"

@@ -8,6 +8,7 @@ import streamlit as st
 
 from components import evidence_charts
 from dashboard import state
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.attribution.method_strips import Answers
 from dashboard.panels.attribution.request import price
 from dashboard.panels.common.formatting import number, plain
@@ -15,7 +16,7 @@ from dashboard.panels.common.job_status import result_of
 from dashboard.runtime import attributions, evidence
 
 if TYPE_CHECKING:
-    from dashboard.engine import Leaderboard, Trace
+    from dashboard.engine import Leaderboard
 
 # Of four tokens, one random order in 24 is the best there is.
 _FEW = 4
@@ -24,7 +25,7 @@ _SHORT = {"abpc": "ABPC"}
 _CURVES = {"most": "Most relevant removed first", "least": "Least relevant removed first"}
 
 
-def leaderboard_section(trace: "Trace", view: state.View, answers: Answers) -> None:
+def leaderboard_section(trace: TraceSummary, view: state.View, answers: Answers) -> None:
     """Draws the table of methods, the removal curves and the chance level."""
     st.markdown(
         "**Does the model confirm it?** Tokens are taken away in the order that a method gives them, and the model "
@@ -65,12 +66,12 @@ def removal_box() -> None:
     )
 
 
-def _board(trace: "Trace", view: state.View, answers: Answers) -> "Leaderboard | None":
+def _board(trace: TraceSummary, view: state.View, answers: Answers) -> "Leaderboard | None":
     found = tuple(answers.found.values())
-    known = evidence.finished_leaderboard(trace, found, view.removal)
+    known = evidence.finished_leaderboard(trace.key, found, view.removal)
     wanted = (trace.key, view.removal, tuple(evidence.identity(one) for one in found))
     if known is None and st.session_state.get("leaderboard_for") != wanted:
-        cost = attributions.estimate_runs(trace, evidence.leaderboard_runs(trace, len(found)))
+        cost = attributions.estimate_runs(trace.key, evidence.leaderboard_runs(trace.key, len(found)))
         st.button(
             f"Test {len(found)} method{'s' if len(found) > 1 else ''}",
             key="run_leaderboard",
@@ -80,7 +81,7 @@ def _board(trace: "Trace", view: state.View, answers: Answers) -> "Leaderboard |
         )
         st.caption(f"At most {price(cost)}.")
         return None
-    return result_of(evidence.leaderboard_job(trace, found, view.removal), "leaderboard")
+    return result_of(evidence.leaderboard_job(trace.key, found, view.removal), "leaderboard")
 
 
 def _table(board: "Leaderboard") -> None:

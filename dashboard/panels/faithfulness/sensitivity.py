@@ -8,7 +8,9 @@ import streamlit as st
 
 from components import token_strip
 from dashboard import state
+from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.errors import EngineError
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.attribution.method_strips import Answers
 from dashboard.panels.attribution.request import asked, price
 from dashboard.panels.common.formatting import label, number, plain
@@ -16,12 +18,12 @@ from dashboard.panels.common.job_status import result_of, show_error
 from dashboard.runtime import attributions, evidence
 
 if TYPE_CHECKING:
-    from dashboard.engine import Attribution, Reaction, Trace
+    from dashboard.engine import Reaction
 
 _MOST_EDITS = 7
 
 
-def sensitivity_section(trace: "Trace", view: state.View, answers: Answers) -> None:
+def sensitivity_section(trace: TraceSummary, view: state.View, answers: Answers) -> None:
     """Draws a row for each edit, the strip of the selected one, and captum's two numbers."""
     found = answers.found.get(answers.selected)
     title = attributions.methods()[answers.selected].title
@@ -33,12 +35,11 @@ def sensitivity_section(trace: "Trace", view: state.View, answers: Answers) -> N
     if found is None:
         st.caption("Comes when the selected method is done.")
         return
-    _, text, continued, *_ = trace.key
-    if not isinstance(text, str) or continued or trace.prediction.labels:
+    if trace.typed is None or trace.prediction.labels:
         st.info("Edits are made of one text that was typed, for one prediction about it, not for pairs or labels.")
         return
     _numbers(trace, found)
-    cost = attributions.estimate(trace, asked(trace, view, found.method))
+    cost = attributions.estimate(trace.key, asked(trace, view, found.method))
     st.caption(f"The edits take {price(attributions.together([cost] * _MOST_EDITS))}.")
     with st.form("paraphrase", border=False, enter_to_submit=True):
         box, button = st.columns([8, 2], vertical_alignment="bottom")
@@ -56,28 +57,28 @@ def sensitivity_section(trace: "Trace", view: state.View, answers: Answers) -> N
     if asked_for != wanted:
         return
     try:
-        made = evidence.edits_of(text, words)
+        made = evidence.edits_of(trace.typed, words)
     except EngineError as error:
         show_error(error)
         return
-    rows = result_of(evidence.sensitivity_job(trace, found, made), "sensitivity")
+    rows = result_of(evidence.sensitivity_job(trace.key, found, made), "sensitivity")
     if rows is not None:
         _table(rows)
 
 
-def _numbers(trace: "Trace", found: "Attribution") -> None:
+def _numbers(trace: TraceSummary, found: Attribution) -> None:
     """Infidelity and the largest sensitivity, on demand."""
     wanted = ("numbers", trace.key, evidence.identity(found))
     if st.session_state.get("numbers_for") != wanted:
         st.button(
             "Measure infidelity and sensitivity",
-            help=f"{price(attributions.estimate_runs(trace, evidence.numbers_cost(trace, found)))}.",
+            help=f"{price(attributions.estimate_runs(trace.key, evidence.numbers_cost(trace.key, found)))}.",
             key="run_numbers",
             on_click=st.session_state.update,
             args=({"numbers_for": wanted},),
         )
         return
-    measured = result_of(evidence.numbers_job(trace, found), "numbers")
+    measured = result_of(evidence.numbers_job(trace.key, found), "numbers")
     if measured is None:
         return
     left, right = st.columns(2)

@@ -1,7 +1,7 @@
 """What to fine-tune, on which texts, and how."""
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -12,11 +12,8 @@ from dashboard.engine.models.catalog import MODELS
 from dashboard.panels.common.formatting import plain
 from dashboard.panels.common.job_status import result_of, show_error
 from dashboard.panels.common.model_list import meant, model_titles
-from dashboard.runtime import training
-from dashboard.training.examples import epochs_for
-
-if TYPE_CHECKING:
-    from dashboard.training.examples import Examples
+from dashboard.runtime import finetuned, training
+from dashboard.training.examples import Examples, epochs_for
 
 _SOURCES = {"file": "Your file", "hub": "Hub data set", "reviews": "100 film reviews (to try)"}
 _METHODS = {"lora": "LoRA", "full": "All weights"}
@@ -25,7 +22,7 @@ _SHOWN_ROWS = 4
 _KEEP: dict[str, Any] = {"persist_state": "session"}
 
 
-def texts_box() -> "Examples | None":
+def texts_box() -> Examples | None:
     """Where the texts are from, and what was read; None before there are any."""
     st.subheader("Texts with labels")
     source = st.segmented_control(
@@ -43,7 +40,7 @@ def texts_box() -> "Examples | None":
     return data
 
 
-def _from_file() -> "Examples | None":
+def _from_file() -> Examples | None:
     given = st.file_uploader(
         "CSV or JSON lines with the columns “text” and “label”, in UTF-8",
         type=["csv", "tsv", "jsonl", "ndjson", "json"],
@@ -72,7 +69,7 @@ def _from_file() -> "Examples | None":
     return found
 
 
-def _from_hub() -> "Examples | None":
+def _from_hub() -> Examples | None:
     said = st.text_input(
         "Data set",
         key="train_hub",
@@ -83,11 +80,11 @@ def _from_hub() -> "Examples | None":
     return _read(said) if said else None
 
 
-def _read(source: str) -> "Examples | None":
+def _read(source: str) -> Examples | None:
     return result_of(training.examples_job(source), "train_texts")
 
 
-def _about(data: "Examples") -> None:
+def _about(data: Examples) -> None:
     classes = " · ".join(f"{plain(label)} {count:,}" for label, count in list(data.counts.items())[:12])
     more = f" · {len(data.classes) - 12} more classes" if len(data.classes) > 12 else ""
     repeated = f"  \n{data.n_repeated:,} repeated texts left out" if data.n_repeated else ""
@@ -105,7 +102,7 @@ def _about(data: "Examples") -> None:
     )
 
 
-def settings_form(data: "Examples | None", view: state.View) -> None:
+def settings_form(data: Examples | None, view: state.View) -> None:
     """The base model, how it is trained, and the button that begins."""
     st.subheader("Training")
     titles = {name: title for name, title in model_titles().items() if _can_learn(name)}
@@ -177,12 +174,12 @@ def settings_form(data: "Examples | None", view: state.View) -> None:
 
 def _can_learn(name: str) -> bool:
     """Whether a model of the list can be fine-tuned: no adapter of another one, and no model of images."""
-    return MODELS[name].can_learn if name in MODELS else training.finetuned_models()[name].method == "full"
+    return MODELS[name].can_learn if name in MODELS else finetuned.finetuned_models()[name].method == "full"
 
 
-def _title(base: str | None, data: "Examples | None") -> str:
+def _title(base: str | None, data: Examples | None) -> str:
     title = f"{model_titles(base).get(base or '', 'A model')} on {data.name if data else 'your texts'}"
-    taken, number = {one.title for one in training.finetuned_models().values()}, 2
+    taken, number = {one.title for one in finetuned.finetuned_models().values()}, 2
     while (found := title if number == 2 else f"{title}, {number - 1}") in taken:
         number += 1
     return found

@@ -1,7 +1,5 @@
 """A fine-tuning that runs, and what came of it."""
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 import streamlit as st
 
@@ -10,10 +8,9 @@ from dashboard import state
 from dashboard.panels.common.formatting import duration, plain
 from dashboard.panels.common.job_status import show_error
 from dashboard.panels.finetuning.results import what_next
+from dashboard.runtime import training as trainings
 from dashboard.runtime.training import Training
-
-if TYPE_CHECKING:
-    from dashboard.training.results import Epoch
+from dashboard.training.results import Epoch
 
 _ENDED = {
     "finished": "All epochs are done.",
@@ -26,7 +23,7 @@ def training_view(training: Training) -> None:
     """Progress while it runs; its result once it has ended."""
     st.subheader(plain(training.title))
     if not training.job.done:
-        _running(training)
+        _running(training.id)
     elif training.job.error is not None:
         show_error(training.job.error)
         _again()
@@ -38,8 +35,9 @@ def training_view(training: Training) -> None:
 
 
 @st.fragment(run_every=0.7)
-def _running(training: Training) -> None:
-    if training.job.done:
+def _running(training_id: str) -> None:
+    training = trainings.find(training_id)
+    if training is None or training.job.done:
         st.rerun()
     job, left = training.job, training.seconds_left
     bar, button = st.columns([6, 1], vertical_alignment="center")
@@ -50,7 +48,8 @@ def _running(training: Training) -> None:
         key="train_cancel",
         width="stretch",
         disabled=job.stopped,
-        on_click=job.stop,
+        on_click=trainings.stop,
+        args=(training.id,),
         help="Keeps the best epoch so far.",
     )
     if left is not None:
@@ -59,20 +58,19 @@ def _running(training: Training) -> None:
 
 
 def _curve(training: Training) -> None:
-    losses, epochs = list(training.losses), list(training.epochs)  # they grow meanwhile
+    losses, epochs = list(training.losses), list(training.epochs)
     if not losses:
         return
     best = max((index for index, one in enumerate(epochs) if one.best), default=None)
     checks = [(one.step, one.validation_loss) for one in epochs]
-    planned = training.now.n_steps if training.now else 0
-    figure = training_charts.loss_curve(losses, checks, n_steps=planned, best=best)
+    figure = training_charts.loss_curve(losses, checks, n_steps=training.n_steps, best=best)
     st.plotly_chart(figure, key="loss_curve", config={"displayModeBar": False})
     if epochs:
         with st.container(key="train_measured"):
             _measured(epochs, best)
 
 
-def _measured(epochs: "list[Epoch]", best: int | None) -> None:
+def _measured(epochs: list[Epoch], best: int | None) -> None:
     three = st.column_config.NumberColumn(format="%.3f")
     st.dataframe(
         pd.DataFrame(

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.panels.common.formatting import plain
 from dashboard.panels.common.model_list import model_titles
-from dashboard.runtime import training
+from dashboard.runtime import finetuned, training
 from dashboard.training.saved import Saved
 
 _LISTED = 20
@@ -33,7 +33,7 @@ def _delete(one: Saved) -> None:
         return
     with st.popover("Delete", icon=":material/delete:", key=f"delete_{one.name}"):
         st.caption(f"The files of “{plain(one.title)}” are removed from this machine.")
-        st.button("Delete for good", key=f"really_{one.name}", type="primary", on_click=training.delete, args=(one,))
+        st.button("Delete for good", key=f"really_{one.name}", type="primary", on_click=finetuned.delete, args=(one,))
 
 
 def runs_already() -> None:
@@ -49,7 +49,7 @@ def runs_already() -> None:
 
 def made_here() -> None:
     """The models that were fine-tuned on this machine."""
-    models = training.finetuned_models()
+    models = finetuned.finetuned_models()
     if not models:
         return
     st.divider()

@@ -1,24 +1,22 @@
 """Every head at a glance: sorted, filtered, named; a click selects, a shift-click compares."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from components import head_atlas
-from dashboard import runtime, state
+from dashboard import state
 from dashboard.engine.head_analysis.patterns import PATTERNS, name_patterns
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.job_status import result_of
 from dashboard.panels.common.site_selector import site_of
-
-if TYPE_CHECKING:
-    from dashboard.engine import Trace
+from dashboard.runtime import heads
+from dashboard.runtime.heads import Head
 
 # The whole atlas stays below 5 MB: 1,024 heads at 64², more heads smaller.
 _MOST_BYTES = 4_500_000
 _GRID_HEIGHT = 860
-Head = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -36,10 +34,10 @@ class Scored:
     shown: tuple[Head, ...]
 
 
-def scored(trace: "Trace", view: state.View, live: bool) -> Scored | None:
+def scored(trace: TraceSummary, view: state.View, live: bool) -> Scored | None:
     """All heads with their scores and patterns; draws progress while there are none."""
     site = site_of(trace, view).name
-    scores = result_of(runtime.scores_job(trace, site), "scores") if live else runtime.finished_scores(trace, site)
+    scores = result_of(heads.scores_job(trace.key, site), "scores") if live else heads.finished_scores(trace.key, site)
     if scores is None:
         return None
     known = dict(view.thresholds)
@@ -54,16 +52,16 @@ def _shown(scores: dict[str, np.ndarray], patterns: np.ndarray, view: state.View
     for name, low, high in view.filters:
         if name in scores:
             keep &= (scores[name] >= low) & (scores[name] <= high)
-    heads = [(int(layer), int(head)) for layer, head in np.argwhere(keep)]
+    shown = [(int(layer), int(head)) for layer, head in np.argwhere(keep)]
     if view.order in scores:
         values = scores[view.order]
-        heads.sort(key=lambda head: -np.nan_to_num(values[head], nan=-np.inf))
-    return tuple(heads)
+        shown.sort(key=lambda head: -np.nan_to_num(values[head], nan=-np.inf))
+    return tuple(shown)
 
 
-def controls(trace: "Trace", view: state.View, found: Scored) -> None:
+def controls(trace: TraceSummary, view: state.View, found: Scored) -> None:
     """Order, pattern, filters and pooling, and how many heads are left."""
-    known = runtime.head_scores()
+    known = heads.head_scores()
     real = np.isfinite(np.stack(list(found.scores.values()))).any(0)  # a layer without attention has no heads
     count, n_shown = int(real.sum()), sum(bool(real[head]) for head in found.shown)
     with st.container(horizontal=True, vertical_alignment="bottom", key="atlas_controls"):
@@ -110,7 +108,7 @@ def _rule(view: state.View, name: str) -> str:
 
 def _filters(view: state.View, found: Scored) -> None:
     """One slider for each filtered score; a score is added by name."""
-    known = runtime.head_scores()
+    known = heads.head_scores()
     active = [name for name, _, _ in view.filters if name in known]
 
     def change() -> None:
@@ -138,7 +136,7 @@ def _filters(view: state.View, found: Scored) -> None:
 
 
 def _extent(name: str, found: Scored) -> tuple[float, float]:
-    top = runtime.head_scores()[name].top
+    top = heads.head_scores()[name].top
     values = found.scores[name]
     highest = float(np.nanmax(values, initial=0.0))
     return 0.0, float(top if top is not None else np.ceil(max(highest, 1.0)))
@@ -163,7 +161,7 @@ def _thresholds(view: state.View) -> None:
         st.number_input(what, 0.0, None, step=0.05, key=key, on_change=change, help=rule.sentence)
 
 
-def atlas(trace: "Trace", view: state.View, found: Scored, selected: Head) -> None:
+def atlas(trace: TraceSummary, view: state.View, found: Scored, selected: Head) -> None:
     """The picture of all shown heads.
 
     Raises:
@@ -175,11 +173,11 @@ def atlas(trace: "Trace", view: state.View, found: Scored, selected: Head) -> No
     site = site_of(trace, view)
     n_heads = site.n_layers * site.n_heads
     pixels = int(np.clip((_MOST_BYTES / n_heads) ** 0.5, 16, 64))
-    known = runtime.head_scores()
+    known = heads.head_scores()
     names = [(known[name].title.lower(), known[name].unit) for name in found.scores]
     everything = len(found.shown) == n_heads and view.order == "layer"
     payload = head_atlas.build(
-        runtime.thumbnails(trace, site.name, view.pooling, pixels),
+        heads.thumbnails(trace.key, site.name, view.pooling, pixels),
         places=None if everything else found.shown,
         selected=selected,
         compared=[head for head in view.compare if head[0] < site.n_layers and head[1] < site.n_heads],

@@ -7,29 +7,33 @@ import streamlit as st
 
 from components import charts, heat_map
 from components.tokens import TokenLabel
-from dashboard import runtime, state
+from dashboard import state
 from dashboard.engine.head_analysis.patterns import PATTERNS
+from dashboard.engine.tracing.sites import Site
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.formatting import quoted
 from dashboard.panels.common.job_status import result_of
 from dashboard.panels.common.site_selector import site_of
-from dashboard.panels.heads.atlas import Head, Scored
+from dashboard.panels.heads.atlas import Scored
 from dashboard.panels.heads.compare import name
 from dashboard.panels.heads.head_view import Chosen, pinned_query
+from dashboard.runtime import heads
+from dashboard.runtime.heads import Head
 
 if TYPE_CHECKING:
-    from dashboard.engine import Similarity, Site, Trace
+    from dashboard.engine import Similarity
 
 _COLOURS = {"layer": "Layer", "pattern": "Pattern", "kv": "Key/value head"}
 
 
-def similarity_section(trace: "Trace", view: state.View, found: Scored, selected: Head) -> None:
+def similarity_section(trace: TraceSummary, view: state.View, found: Scored, selected: Head) -> None:
     """Draws the tree, the ordered matrix and the map."""
-    alike = result_of(runtime.similarity_job(trace, site_of(trace, view).name), "similarity")
+    alike = result_of(heads.similarity_job(trace.key, site_of(trace, view).name), "similarity")
     if alike is None:
         return
     if alike.n_queries < alike.n_tokens:
         st.caption(f"Compared at {alike.n_queries:,} evenly spaced of {alike.n_tokens:,} queries.")
-    clusters, places = runtime.grouped(alike)
+    clusters, places = heads.grouped(alike)
     left, right = st.columns(2, gap="large")
     with left, st.container(key="panel_tree"):
         st.plotly_chart(
@@ -71,15 +75,15 @@ def _matrix(alike: "Similarity", order: np.ndarray, view: state.View) -> None:
     st.caption("1: the same rows. 0: no two rows share a key. Click a row to select its head.")
 
 
-def _map(site: "Site", alike: "Similarity", places: Any, found: Scored, selected: Head, by: str) -> None:
-    heads = np.array(alike.heads)
+def _map(site: Site, alike: "Similarity", places: Any, found: Scored, selected: Head, by: str) -> None:
+    numbers = np.array(alike.heads)
     share = site.n_heads // site.n_kv_heads
     if by == "pattern":
         names = [str(found.patterns[head]) for head in alike.heads]
         colours: Any = [PATTERNS[pattern].title if pattern else "none" for pattern in names]
     else:
-        colours = heads[:, 0] if by == "layer" else heads[:, 1] // share
-    figure = charts.map_2d(places.points, heads, colours, _COLOURS[by].lower(), selected=selected)
+        colours = numbers[:, 0] if by == "layer" else numbers[:, 1] // share
+    figure = charts.map_2d(places.points, numbers, colours, _COLOURS[by].lower(), selected=selected)
 
     def choose() -> None:
         points = st.session_state["head_points"]["selection"]["points"]
@@ -94,7 +98,7 @@ def _map(site: "Site", alike: "Similarity", places: Any, found: Scored, selected
     )
 
 
-def layers_section(trace: "Trace", view: state.View, head: int) -> None:
+def layers_section(trace: TraceSummary, view: state.View, head: int) -> None:
     """Draws what each layer attends to from the pinned query: layers down, tokens across.
 
     Raises:
@@ -113,11 +117,11 @@ def layers_section(trace: "Trace", view: state.View, head: int) -> None:
     )
     site = site_of(trace, view)
     n_keys = len(site.key_tokens)
-    drawn = [i for i, layer in enumerate(trace.layers[site.name]) if layer is not None]
+    drawn = site.layers
     rows, edges = [], np.array([])
     for layer in drawn:
-        picture = runtime.heat_map(
-            trace,
+        picture = heads.heat_map(
+            trace.key,
             site=site.name,
             layer=layer,
             head=head,

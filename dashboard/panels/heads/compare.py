@@ -1,19 +1,17 @@
 """Two to eight heads side by side, one colour scale, linked hover and zoom; any two of them subtracted."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import streamlit as st
 
 from components import heat_map
-from dashboard import runtime, state
+from dashboard import state
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.formatting import number, quoted
 from dashboard.panels.common.site_selector import site_of
-from dashboard.panels.heads.atlas import Head, one_head
+from dashboard.panels.heads.atlas import one_head
 from dashboard.panels.heads.head_view import Chosen, pinned_query, window_of
-
-if TYPE_CHECKING:
-    from dashboard.engine import Trace
+from dashboard.runtime import heads
+from dashboard.runtime.heads import Head
 
 _PIXELS = 128
 _IN_A_ROW = 4
@@ -24,26 +22,26 @@ def name(head: Head) -> str:
     return f"L{head[0]} H{head[1]}"
 
 
-def compare_section(trace: "Trace", view: state.View) -> None:
+def compare_section(trace: TraceSummary, view: state.View) -> None:
     """Draws the chosen heads.
 
     Raises:
         EngineError: One of them cannot be drawn; the message says why.
     """
     site = site_of(trace, view)
-    heads = [head for head in view.compare if head[0] < site.n_layers and head[1] < site.n_heads]
-    if len(heads) < 2:
+    compared = [head for head in view.compare if head[0] < site.n_layers and head[1] < site.n_heads]
+    if len(compared) < 2:
         st.info(
             "Shift- or ctrl-click two to eight heads in the picture above to compare them.", icon=":material/compare:"
         )
         return
-    shown = {head: Chosen(trace, one_head(view), *head) for head in heads}
+    shown = {head: Chosen(trace, one_head(view), *head) for head in compared}
     window = window_of(trace, view)
     pictures = {head: chosen.picture(window, _PIXELS) for head, chosen in shown.items()}
     highest = max(picture.maximum for picture in pictures.values()) or 1.0
-    for at in range(0, len(heads), _IN_A_ROW):
-        columns = st.columns(min(_IN_A_ROW, max(len(heads), 2)))
-        for column, head in zip(columns, heads[at : at + _IN_A_ROW], strict=False):
+    for at in range(0, len(compared), _IN_A_ROW):
+        columns = st.columns(min(_IN_A_ROW, max(len(compared), 2)))
+        for column, head in zip(columns, compared[at : at + _IN_A_ROW], strict=False):
             with column:
                 picture = pictures[head]
                 _map(shown[head], picture.values, f"compare_{head[0]}_{head[1]}", name(head), highest)
@@ -56,7 +54,7 @@ def compare_section(trace: "Trace", view: state.View) -> None:
                     args=(head,),
                 )
     st.caption("One colour scale for all. Point at a cell to mark it in every map; drag to zoom all of them.")
-    _difference(trace, view, heads, shown)
+    _difference(trace, view, compared, shown)
 
 
 def _map(chosen: Chosen, values: np.ndarray, key: str, title: str, highest: float, scale: str | None = None) -> None:
@@ -90,15 +88,15 @@ def _map(chosen: Chosen, values: np.ndarray, key: str, title: str, highest: floa
     heat_map.heat_map(payload, key=key, on_zoom=zoom, on_pin=pin)
 
 
-def _difference(trace: "Trace", view: state.View, heads: list[Head], shown: dict[Head, Chosen]) -> None:
+def _difference(trace: TraceSummary, view: state.View, compared: list[Head], shown: dict[Head, Chosen]) -> None:
     left, right, numbers = st.columns([2, 2, 6], vertical_alignment="bottom")
-    a = left.selectbox("Difference of", heads, format_func=name, key="difference_a", persist_state="session")
-    others = [head for head in heads if head != a]
+    a = left.selectbox("Difference of", compared, format_func=name, key="difference_a", persist_state="session")
+    others = [head for head in compared if head != a]
     b = right.selectbox("minus", others, format_func=name, key="difference_b", persist_state="session")
     pinned = pinned_query(trace, view)
     site = site_of(trace, view)
-    alike = runtime.pair_similarity(trace, site.name, a, b)
-    correlation = runtime.row_correlation(trace, site.name, a, b, pinned)
+    alike = heads.pair_similarity(trace.key, site.name, a, b)
+    correlation = heads.row_correlation(trace.key, site.name, a, b, pinned)
     said = "not defined" if np.isnan(correlation) else number(correlation)
     numbers.markdown(
         f"Similarity of rows (1 − Jensen–Shannon divergence): **{number(float(alike.mean()))}** on average, "

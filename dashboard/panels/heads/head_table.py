@@ -1,40 +1,38 @@
 """All heads × all scores as a table, their distribution by layer, and the induction probe."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from components import charts, head_map
-from dashboard import runtime, state
+from dashboard import state
 from dashboard.engine.head_analysis.patterns import PATTERNS
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.job_status import result_of
 from dashboard.panels.common.site_selector import site_of
-from dashboard.panels.heads.atlas import Head, Scored
+from dashboard.panels.heads.atlas import Scored
 from dashboard.panels.heads.compare import name
-
-if TYPE_CHECKING:
-    from dashboard.engine import Trace
+from dashboard.runtime import heads
+from dashboard.runtime.heads import Head
 
 _INDUCTION = 0.5
 
 
-def table_section(trace: "Trace", view: state.View, found: Scored) -> None:
+def table_section(trace: TraceSummary, view: state.View, found: Scored) -> None:
     """Draws the table of the shown heads; selecting a row selects the head."""
-    known = runtime.head_scores()
-    heads = found.shown
-    rows = pd.DataFrame({"head": [name(head) for head in heads], "layer": [h[0] for h in heads]})
-    rows["pattern"] = [PATTERNS[p].title if (p := str(found.patterns[head])) else "" for head in heads]
+    known = heads.head_scores()
+    shown = found.shown
+    rows = pd.DataFrame({"head": [name(head) for head in shown], "layer": [h[0] for h in shown]})
+    rows["pattern"] = [PATTERNS[p].title if (p := str(found.patterns[head])) else "" for head in shown]
     for score, values in found.scores.items():
-        rows[known[score].title.lower()] = [float(values[head]) for head in heads]
+        rows[known[score].title.lower()] = [float(values[head]) for head in shown]
     site = site_of(trace, view)
     kv_share = site.n_heads // site.n_kv_heads
     if kv_share > 1:
-        rows["key/value head"] = [h[1] // kv_share for h in heads]
+        rows["key/value head"] = [h[1] // kv_share for h in shown]
     importance = _importance(trace, site.name)
     if importance is not None:
-        rows["importance"] = [float(importance[head]) for head in heads]
+        rows["importance"] = [float(importance[head]) for head in shown]
     help_of = {s.title.lower(): f"{s.meaning}\n\n${s.formula}$\n\n{s.source}" for s in known.values()}
     help_of["importance"] = "How much the head's output contributes to the most probable choice's logit (Michel 2019)."
     columns = {
@@ -46,7 +44,7 @@ def table_section(trace: "Trace", view: state.View, found: Scored) -> None:
     def choose() -> None:
         picked = st.session_state["head_table"]["selection"]["rows"]
         if picked:
-            layer, head = heads[picked[0]]
+            layer, head = shown[picked[0]]
             state.update(layer=layer, head=head, over="head")
 
     st.dataframe(
@@ -65,19 +63,19 @@ def table_section(trace: "Trace", view: state.View, found: Scored) -> None:
     st.caption("Select a row to select its head. Empty numbers: no row of this text counts for that score.")
 
 
-def _importance(trace: "Trace", site: str) -> np.ndarray | None:
+def _importance(trace: TraceSummary, site: str) -> np.ndarray | None:
     target = trace.prediction.choices[0].id
     wanted = ("importance", *trace.key, site)
     if st.session_state.get("want_importance"):
         st.session_state["importance_for"] = wanted
     if st.session_state.get("importance_for") != wanted:
         return None
-    return result_of(runtime.importance_job(trace, target, site), "importance")
+    return result_of(heads.importance_job(trace.key, target, site), "importance")
 
 
 def profiles_section(found: Scored, selected: Head) -> None:
     """Draws every score's distribution by layer."""
-    known = runtime.head_scores()
+    known = heads.head_scores()
     drawn = [score for score, values in found.scores.items() if not np.isnan(values).all()]
     for at in range(0, len(drawn), 2):
         for column, score in zip(st.columns(2), drawn[at : at + 2], strict=False):
@@ -87,7 +85,7 @@ def profiles_section(found: Scored, selected: Head) -> None:
             column.caption(about.meaning)
 
 
-def probe_section(trace: "Trace", view: state.View) -> None:
+def probe_section(trace: TraceSummary, view: state.View) -> None:
     """Runs the induction probe on demand and shows which heads it finds."""
     st.markdown(
         "**Induction probe.** Fifty random tokens twice in a row: an induction head looks from a token of the second "
@@ -97,7 +95,7 @@ def probe_section(trace: "Trace", view: state.View) -> None:
     if not wanted and not st.button("Run the probe", type="primary", key="run_probe"):
         return
     st.session_state["probe_for"] = trace.model.serial
-    scores = result_of(runtime.probe_job(trace.model), "probe")
+    scores = result_of(heads.probe_job(trace.model.serial), "probe")
     if scores is None:
         return
     left, right = st.columns([4, 8], gap="large")

@@ -1,21 +1,21 @@
 """One head's attention as a heat map, and one row of it over the text."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from components import heat_map, token_strip
-from dashboard import runtime, state
+from dashboard import state
+from dashboard.engine.attention.views import HeatMap
+from dashboard.engine.inputs.tokens import Token, join_words, word_spans
+from dashboard.engine.tracing.sites import Site
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.formatting import bands_of, label, number, percent, quoted
-from dashboard.panels.common.site_selector import default_query, one_text, site_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from dashboard.engine import HeatMap, Site, Token, Trace
+from dashboard.panels.common.site_selector import default_query, site_of
+from dashboard.runtime import heads
 
 _STRONGEST = 6
 # A change of head sends the map and the text's strip; together they stay below 0.3 MB at any length.
@@ -26,13 +26,13 @@ _SENT_BYTES, _BYTES_PER_TOKEN, _SMALLEST_MAP, _LARGEST_MAP = 270_000, 16, 96, 25
 class Chosen:
     """The head that is shown, and how."""
 
-    trace: "Trace"
+    trace: TraceSummary
     view: state.View
     layer: int
     head: int
 
     @cached_property
-    def site(self) -> "Site":
+    def site(self) -> Site:
         """Which attention."""
         return site_of(self.trace, self.view)
 
@@ -49,18 +49,18 @@ class Chosen:
         return self.view.words and self.trace.picture is None
 
     @cached_property
-    def query_units(self) -> tuple["Token", ...]:
+    def query_units(self) -> tuple[Token, ...]:
         """What rows stand for: tokens, or words."""
         site = self.site
-        return runtime.words(site.query_tokens, site.query_text) if self.words else site.query_tokens
+        return join_words(site.query_tokens, site.query_text) if self.words else site.query_tokens
 
     @cached_property
-    def key_units(self) -> tuple["Token", ...]:
+    def key_units(self) -> tuple[Token, ...]:
         """What columns stand for: tokens, or words."""
         site = self.site
-        if one_text(site):
+        if site.one_text:
             return self.query_units
-        return runtime.words(site.key_tokens, site.key_text) if self.words else site.key_tokens
+        return join_words(site.key_tokens, site.key_text) if self.words else site.key_tokens
 
     def query_unit_of(self, token: int) -> int:
         """The row that a token is part of."""
@@ -68,7 +68,7 @@ class Chosen:
 
     def query_tokens_of(self, unit: int) -> tuple[int, int]:
         """First token of a row, and one past its last."""
-        return runtime.word_span(self.site.query_tokens, unit) if self.words else (unit, unit + 1)
+        return word_spans(self.site.query_tokens)[unit] if self.words else (unit, unit + 1)
 
     def query_axis(self, edges: np.ndarray) -> heat_map.Axis:
         """The side of a map that looks: each pixel named by its first token or word."""
@@ -78,10 +78,10 @@ class Chosen:
         """The side of a map that is looked at."""
         return _axis(self.site.key_tokens, self.key_units if self.words and words is not False else None, edges)
 
-    def picture(self, window: tuple[int, int, int, int] | None, max_pixels: int) -> "HeatMap":
+    def picture(self, window: tuple[int, int, int, int] | None, max_pixels: int) -> HeatMap:
         """The attention within a window."""
-        return runtime.heat_map(
-            self.trace,
+        return heads.heat_map(
+            self.trace.key,
             site=self.site.name,
             layer=self.layer,
             head=self.head,
@@ -93,18 +93,18 @@ class Chosen:
         )
 
 
-def _axis(tokens: "Sequence[Token]", words: "Sequence[Token] | None", edges: np.ndarray) -> heat_map.Axis:
+def _axis(tokens: Sequence[Token], words: Sequence[Token] | None, edges: np.ndarray) -> heat_map.Axis:
     named = [tokens[edge] if words is None else words[tokens[edge].word] for edge in edges[:-1]]
     return heat_map.Axis([label(token) for token in named], edges)
 
 
-def pinned_query(trace: "Trace", view: state.View) -> int:
+def pinned_query(trace: TraceSummary, view: state.View) -> int:
     """The query whose row is shown: the visitor's, the one that makes the prediction, or the first ordinary one."""
     site = site_of(trace, view)
     return default_query(trace, site) if view.pin is None else min(view.pin, len(site.query_tokens) - 1)
 
 
-def window_of(trace: "Trace", view: state.View) -> tuple[int, int, int, int] | None:
+def window_of(trace: TraceSummary, view: state.View) -> tuple[int, int, int, int] | None:
     """The zoom, cut to these tokens."""
     if view.zoom is None:
         return None
@@ -119,7 +119,7 @@ def _max_pixels(n_tokens: int) -> int:
     return int(np.clip((left / 4) ** 0.5, _SMALLEST_MAP, _LARGEST_MAP))
 
 
-def heat_map_panel(chosen: Chosen) -> "HeatMap":
+def heat_map_panel(chosen: Chosen) -> HeatMap:
     """Draws the map with its heading and what it means.
 
     Raises:
@@ -156,7 +156,7 @@ def heat_map_panel(chosen: Chosen) -> "HeatMap":
     return picture
 
 
-def _explanation(chosen: Chosen, picture: "HeatMap") -> str:
+def _explanation(chosen: Chosen, picture: HeatMap) -> str:
     if chosen.site.name == "cross":
         said = ["Each row is a token of the target, as it is written; its columns are the tokens of the source."]
     elif chosen.trace.picture is not None:
@@ -172,7 +172,7 @@ def _explanation(chosen: Chosen, picture: "HeatMap") -> str:
     return " ".join(sentence for sentence in said if sentence)
 
 
-def what_is_done(chosen: Chosen, picture: "HeatMap") -> str:
+def what_is_done(chosen: Chosen, picture: HeatMap) -> str:
     """What was done to the weights before they were drawn, in sentences; empty where nothing was."""
     view, said = chosen.view, []
     if view.over == "max":
@@ -191,7 +191,7 @@ def pinned_row(chosen: Chosen) -> np.ndarray:
     return chosen.picture((*chosen.query_tokens_of(unit), 0, n_keys), max_pixels=n_keys).values[0]
 
 
-def row_panel(chosen: Chosen, picture: "HeatMap") -> None:
+def row_panel(chosen: Chosen, picture: HeatMap) -> None:
     """Draws the pinned row: its strongest keys, and all of it as shading over the text.
 
     Raises:
@@ -211,7 +211,7 @@ def row_panel(chosen: Chosen, picture: "HeatMap") -> None:
         scale="sequential",
         maximum=max(picture.maximum, float(np.nanmax(row, initial=0)), 1e-6),
         palette=view.palette,
-        selected=unit if one_text(chosen.site) and unit < token_strip.MAX_TOKENS else None,
+        selected=unit if chosen.site.one_text and unit < token_strip.MAX_TOKENS else None,
         value_name="attention",
         max_height=320 if trace.bands else 260,
         bands=bands_of(trace, [chosen.query_unit_of(i) for i in range(len(trace.tokens))]) if trace.bands else None,
@@ -225,7 +225,7 @@ def row_panel(chosen: Chosen, picture: "HeatMap") -> None:
     if trace.picture is not None:  # the picture beside it says more than names of patches in a row
         st.caption("Patches are named by their row and column, counted from 0.")
         return
-    if not one_text(chosen.site):
+    if not chosen.site.one_text:
         token_strip.token_strip(payload, key="row_strip_of_source")
         st.caption("Click a row of the map to see where another token of the target looks.")
         return

@@ -1,20 +1,19 @@
 """Every head at a glance, and the head that is chosen."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import streamlit as st
 
 from components import head_map
-from dashboard import runtime, state
+from dashboard import state
 from dashboard.engine.errors import EngineError
+from dashboard.engine.tracing.sites import Site
+from dashboard.engine.tracing.summary import TraceSummary
+from dashboard.panels.common.fragment import view_of
 from dashboard.panels.common.job_status import result_of, show_error
 from dashboard.panels.common.site_selector import default_query, site_of, site_switch
 from dashboard.panels.heads.head_view import Chosen, row_panel
 from dashboard.panels.heads.readings import reading_panel
-
-if TYPE_CHECKING:
-    from dashboard.engine import Site, Trace
+from dashboard.runtime import heads
 
 _HIDE = {"nothing": "Nothing", "first": "First token", "special": "Special tokens"}
 _SCALE = {"linear": "Linear", "log": "Logarithmic", "row": "Per row"}
@@ -24,7 +23,7 @@ _PALETTE = ("viridis", "cividis", "magma")
 
 
 @st.fragment
-def heads_row(trace: "Trace", view: state.View, live: bool) -> None:
+def heads_row(trace: TraceSummary, view: state.View, live: bool) -> None:
     """Head map, heat map and pinned row. A fragment: choosing a head draws only this again.
 
     Args:
@@ -32,7 +31,7 @@ def heads_row(trace: "Trace", view: state.View, live: bool) -> None:
         view: How it is shown, where `live` is false.
         live: True to follow the link; false for an older trace that stays on screen meanwhile.
     """
-    view = state.current() if live else view
+    view = view_of(trace, view, live)
     site_switch(trace, view)
     layer, head = selection(trace, view)
     _controls(trace, view, layer, head)
@@ -50,10 +49,10 @@ def heads_row(trace: "Trace", view: state.View, live: bool) -> None:
             show_error(error)
 
 
-def selection(trace: "Trace", view: state.View) -> tuple[int, int]:
+def selection(trace: TraceSummary, view: state.View) -> tuple[int, int]:
     """The chosen head, or the nearest there is; without a choice, one with something to see."""
     site = site_of(trace, view)
-    layer, head = trace.reading_head(default_query(trace, site), site.name)
+    layer, head = heads.reading_head(trace.key, default_query(trace, site), site.name)
     if view.layer is not None:
         layer = min(view.layer, site.n_layers - 1)
     if view.head is not None:
@@ -61,8 +60,8 @@ def selection(trace: "Trace", view: state.View) -> tuple[int, int]:
     return layer, head
 
 
-def _head_map(trace: "Trace", view: state.View, layer: int, head: int, live: bool) -> None:
-    known = runtime.head_scores()
+def _head_map(trace: TraceSummary, view: state.View, layer: int, head: int, live: bool) -> None:
+    known = heads.head_scores()
     score = known[view.score if view.score in known else "entropy"]
     title, info = st.columns([5, 1], vertical_alignment="bottom")
     title.subheader("Heads")
@@ -78,8 +77,8 @@ def _head_map(trace: "Trace", view: state.View, layer: int, head: int, live: boo
         **state.bind("score", score.name),
     )
     site = site_of(trace, view)
-    job = runtime.scores_job(trace, site.name) if live else None
-    scores = runtime.finished_scores(trace, site.name) if job is None else result_of(job, "scores", narrow=True)
+    job = heads.scores_job(trace.key, site.name) if live else None
+    scores = heads.finished_scores(trace.key, site.name) if job is None else result_of(job, "scores", narrow=True)
     if scores is None:
         st.html('<div class="skeleton" style="height: 24rem"></div>')
         return
@@ -92,7 +91,7 @@ def _head_map(trace: "Trace", view: state.View, layer: int, head: int, live: boo
         low=0.0,
         high=high,
         palette=view.palette,
-        missing="no softmax attention, or not defined here" if None in trace.layers[site.name] else "not defined here",
+        missing="no softmax attention, or not defined here" if site.absent else "not defined here",
     )
 
     def choose() -> None:
@@ -108,13 +107,13 @@ def _head_map(trace: "Trace", view: state.View, layer: int, head: int, live: boo
     st.caption(f"{score.meaning} Click a head, or a layer for the mean of its heads.")
 
 
-def head_boxes(site: "Site", layer: int, head: int) -> None:
+def head_boxes(site: Site, layer: int, head: int) -> None:
     """Two boxes to type a layer and a head."""
     st.number_input("Layer", 0, site.n_layers - 1, width=105, **state.bind("layer", layer, head=head))
     st.number_input("Head", 0, site.n_heads - 1, width=105, **state.bind("head", head, layer=layer))
 
 
-def _controls(trace: "Trace", view: state.View, layer: int, head: int) -> None:
+def _controls(trace: TraceSummary, view: state.View, layer: int, head: int) -> None:
     """One line of controls for the map and the row beside it."""
     with st.container(horizontal=True, vertical_alignment="top", key="head_controls"):
         head_boxes(site_of(trace, view), layer, head)

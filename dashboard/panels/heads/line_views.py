@@ -1,35 +1,33 @@
 """Attention as lines: our own for any length, BertViz's for those who know it, and a score's parts."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 
 from components import bertviz_view, head_lines, query_key
-from dashboard import links, runtime, state
+from dashboard import links, state
+from dashboard.engine.inputs.tokens import Token
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.formatting import label, quoted
-from dashboard.panels.common.site_selector import one_text, site_of
-from dashboard.panels.heads.atlas import Head
+from dashboard.panels.common.site_selector import site_of
 from dashboard.panels.heads.compare import name
 from dashboard.panels.heads.head_view import pinned_query
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from dashboard.engine import Token, Trace
+from dashboard.runtime import heads
+from dashboard.runtime.heads import Head
 
 _SEGMENTS = ["all", "A→A", "A→B", "B→A", "B→B"]
 _MOST_TOKENS = 2_048
 
 
-def _heads_of(trace: "Trace", view: state.View, selected: Head) -> list[Head]:
+def _heads_of(trace: TraceSummary, view: state.View, selected: Head) -> list[Head]:
     """The compared heads, or the selected one."""
     site = site_of(trace, view)
-    heads = [head for head in view.compare if head[0] < site.n_layers and head[1] < site.n_heads]
-    return heads or [selected]
+    compared = [head for head in view.compare if head[0] < site.n_layers and head[1] < site.n_heads]
+    return compared or [selected]
 
 
-def lines_view(trace: "Trace", view: state.View, selected: Head) -> None:
+def lines_view(trace: TraceSummary, view: state.View, selected: Head) -> None:
     """Head lines: the strongest keys of each query, a colour a head.
 
     Raises:
@@ -43,11 +41,11 @@ def lines_view(trace: "Trace", view: state.View, selected: Head) -> None:
             icon=":material/info:",
         )
         return
-    heads = _heads_of(trace, view, selected)
+    drawn = _heads_of(trace, view, selected)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         k = st.slider("Strongest lines a query", 1, 10, 3, width=220, key="lines_k", persist_state="session")
         hide = st.toggle("Hide first token", key="lines_hide", persist_state="session")
-        if n_tokens > 2 and one_text(site):
+        if n_tokens > 2 and site.one_text:
             split = st.slider(
                 "Part B starts at token",
                 1,
@@ -59,7 +57,7 @@ def lines_view(trace: "Trace", view: state.View, selected: Head) -> None:
             segment = st.segmented_control("Lines", _SEGMENTS, default="all", key="lines_segment") or "all"
         else:
             split, segment = 1, "all"
-    weights = np.stack([runtime.weights(trace, site.name, *head) for head in heads])
+    weights = np.stack([heads.weights(trace.key, site.name, *head) for head in drawn])
     if hide:
         weights[:, :, 0] = 0
     query_labels, key_labels = ([label(token) for token in side] for side in (site.query_tokens, site.key_tokens))
@@ -67,7 +65,7 @@ def lines_view(trace: "Trace", view: state.View, selected: Head) -> None:
         query_labels,
         key_labels,
         head_lines.strongest(weights, k),
-        heads=[(name(head), slot % 8) for slot, head in enumerate(heads)],
+        heads=[(name(head), slot % 8) for slot, head in enumerate(drawn)],
         query_segments=_parts(len(query_labels), split),
         key_segments=_parts(len(key_labels), split),
         segment=segment,
@@ -91,7 +89,7 @@ def _parts(n_tokens: int, split: int) -> np.ndarray:
     return (np.arange(n_tokens) >= split).astype(np.int8)
 
 
-def _second_sentence(tokens: "Sequence[Token]") -> int:
+def _second_sentence(tokens: Sequence[Token]) -> int:
     """Where the second sentence or segment seems to begin; the middle if there is one sentence."""
     n_tokens = len(tokens)
     for index, token in enumerate(tokens[:-2]):
@@ -100,7 +98,7 @@ def _second_sentence(tokens: "Sequence[Token]") -> int:
     return max(1, n_tokens // 2)
 
 
-def bertviz(trace: "Trace", view: state.View, selected: Head, kind: links.Drawing) -> None:
+def bertviz(trace: TraceSummary, view: state.View, selected: Head, kind: links.Drawing) -> None:
     """BertViz's own drawing, with the layers that the visitor chooses.
 
     Raises:
@@ -117,7 +115,7 @@ def bertviz(trace: "Trace", view: state.View, selected: Head, kind: links.Drawin
     if not layers:
         st.info("Choose at least one layer.", icon=":material/layers:")
         return
-    if not one_text(site):
+    if not site.one_text:
         st.info(
             "BertViz's drawings are made here for one text that attends to itself. *Head lines* draw "
             f"{site.title.lower()} too.",
@@ -136,7 +134,7 @@ def bertviz(trace: "Trace", view: state.View, selected: Head, kind: links.Drawin
             icon=":material/warning:",
         )
         return
-    weights = np.stack([runtime.weights(trace, site.name, layer) for layer in sorted(layers)])
+    weights = np.stack([heads.weights(trace.key, site.name, layer) for layer in sorted(layers)])
     tokens = [(" " if token.space else "") + token.text for token in site.key_tokens]
     draw = bertviz_view.head_view if kind == "head" else bertviz_view.model_view
     shown = draw(weights, tokens, sorted(layers), dark=st.context.theme.type == "dark")
@@ -145,7 +143,7 @@ def bertviz(trace: "Trace", view: state.View, selected: Head, kind: links.Drawin
     st.iframe(shown.html, height=height)
 
 
-def parts_view(trace: "Trace", view: state.View, selected: Head) -> None:
+def parts_view(trace: TraceSummary, view: state.View, selected: Head) -> None:
     """The neuron view's idea: query × key, dimension by dimension.
 
     Raises:
@@ -153,7 +151,7 @@ def parts_view(trace: "Trace", view: state.View, selected: Head) -> None:
     """
     query = pinned_query(trace, view)
     site = site_of(trace, view)
-    parts = runtime.query_key(trace, site.name, *selected, query)
+    parts = heads.query_key(trace.key, site.name, *selected, query)
     payload = query_key.build(
         [label(token) for token in site.key_tokens],
         query,
@@ -163,7 +161,7 @@ def parts_view(trace: "Trace", view: state.View, selected: Head) -> None:
         parts.weights,
         scale=parts.scale,
         title=f"{name(selected)}",
-        query_token=None if one_text(site) else label(site.query_tokens[query]),
+        query_token=None if site.one_text else label(site.query_tokens[query]),
     )
     st.markdown(f"**Why {quoted(site.query_tokens[query])} looks where it looks, in {name(selected)}**")
     query_key.query_key(payload, key="query_key")

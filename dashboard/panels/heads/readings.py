@@ -1,18 +1,16 @@
 """Other ways to read one head: cross-attention as an alignment of two sentences, a patch's row over its image."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import streamlit as st
 
 from components import alignment, image_overlay
-from dashboard import runtime, state
+from dashboard import state
+from dashboard.engine.attention.views import HeatMap
+from dashboard.engine.inputs.tokens import join_words, word_spans
 from dashboard.panels.common.formatting import label, percent, quoted
 from dashboard.panels.common.site_selector import default_query
 from dashboard.panels.heads.head_view import Chosen, heat_map_panel, pinned_query, pinned_row, what_is_done
-
-if TYPE_CHECKING:
-    from dashboard.engine import HeatMap
+from dashboard.runtime import heads
 
 _TITLES = {"map": "Map", "alignment": "Alignment", "image": "Image"}
 
@@ -24,7 +22,7 @@ def readings_of(chosen: Chosen) -> tuple[str, ...]:
     return ("map", "alignment") if chosen.site.name == "cross" else ("map",)
 
 
-def reading_panel(chosen: Chosen) -> "HeatMap":
+def reading_panel(chosen: Chosen) -> HeatMap:
     """Draws the head as the link asks; gives the map that its numbers come from.
 
     Raises:
@@ -45,11 +43,11 @@ def reading_panel(chosen: Chosen) -> "HeatMap":
     return _image(chosen) if reading == "image" else heat_map_panel(chosen)
 
 
-def _alignment(chosen: Chosen) -> "HeatMap":
+def _alignment(chosen: Chosen) -> HeatMap:
     """Both sentences in words, and a line from each target word to what it attends to most."""
     trace, view, site = chosen.trace, chosen.view, chosen.site
-    picture = runtime.heat_map(
-        trace,
+    picture = heads.heat_map(
+        trace.key,
         site=site.name,
         layer=chosen.layer,
         head=chosen.head,
@@ -59,7 +57,7 @@ def _alignment(chosen: Chosen) -> "HeatMap":
         max_pixels=max(len(site.query_tokens), len(site.key_tokens)),
     )
     target, source = (
-        runtime.words(tokens, text)
+        join_words(tokens, text)
         for tokens, text in ((site.query_tokens, site.query_text), (site.key_tokens, site.key_text))
     )
     payload = alignment.build(
@@ -73,7 +71,7 @@ def _alignment(chosen: Chosen) -> "HeatMap":
     def choose() -> None:
         clicked = alignment.read_event("alignment")
         if clicked is not None:
-            place = None if clicked == alignment.UNPIN else runtime.word_span(site.query_tokens, clicked)[0]
+            place = None if clicked == alignment.UNPIN else word_spans(site.query_tokens)[clicked][0]
             state.update(pin=place)
 
     st.subheader(chosen.title)
@@ -86,15 +84,15 @@ def _alignment(chosen: Chosen) -> "HeatMap":
     return picture
 
 
-def _image(chosen: Chosen) -> "HeatMap":
+def _image(chosen: Chosen) -> HeatMap:
     """The row of the pinned patch, or of [CLS], laid over the image."""
     trace, view, shown = chosen.trace, chosen.view, chosen.trace.picture
     assert shown is not None  # the reading is offered for images only
     n_tokens = len(trace.tokens)
     query = pinned_query(trace, view)
     row = pinned_row(chosen)
-    picture = runtime.heat_map(
-        trace, site=chosen.site.name, layer=chosen.layer, head=chosen.head, over=view.over, hide=view.hide
+    picture = heads.heat_map(
+        trace.key, site=chosen.site.name, layer=chosen.layer, head=chosen.head, over=view.over, hide=view.hide
     )
     values = shown.on_grid(row)
     payload = image_overlay.build(

@@ -1,43 +1,40 @@
 """Where the visitor says what the model is run on: one text, two, a source and its target, or an image."""
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard import state
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.inputs.messages import Message
+from dashboard.engine.models.summary import ModelSummary
 from dashboard.panels.common.job_status import show_error
 from dashboard.runtime import images
-
-if TYPE_CHECKING:
-    from dashboard.engine import LoadedModel
 
 _IMAGE_TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"]
 
 
-def takes_pairs(model: "LoadedModel | None") -> bool:
+def takes_pairs(model: ModelSummary | None) -> bool:
     """Whether two texts can be given at once."""
-    return model is not None and model.task.kind not in ("next token", "target token") and model.task.reads == "text"
+    return model is not None and model.takes_pairs
 
 
-def reads_images(model: "LoadedModel | None") -> bool:
+def reads_images(model: ModelSummary | None) -> bool:
     """Whether the model is shown images."""
-    return model is not None and model.task.reads == "image"
+    return model is not None and model.reads == "image"
 
 
-def writes(model: "LoadedModel | None") -> bool:
+def writes(model: ModelSummary | None) -> bool:
     """Whether the model writes a target from a source."""
-    return model is not None and model.task.writes
+    return model is not None and model.writes
 
 
-def chats(model: "LoadedModel | None") -> bool:
+def chats(model: ModelSummary | None) -> bool:
     """Whether the model was made to answer messages: it has a chat template."""
-    return model is not None and model.task.kind == "next token" and bool(model.tokenizer.chat_template)
+    return model is not None and model.chats
 
 
-def text_form(view: state.View, text: str | None, model: "LoadedModel | None") -> None:
+def text_form(view: state.View, text: str | None, model: ModelSummary | None) -> None:
     """The text box, or two. What is typed stays typed until a link, an example or the back button."""
     shown = {"text_box": text or "", "pair_box": view.pair or "", "written_box": view.written or ""}
     # Streamlit forgets a box's content on another page.

@@ -1,20 +1,16 @@
 """The line below the text box: how long the text is, what it took, and how exactly the pass was reproduced."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
+from dashboard.engine.hardware.needs import Needs
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.formatting import bytes_text, duration
 from dashboard.runtime import resources
 
-if TYPE_CHECKING:
-    from dashboard.engine import Trace
-    from dashboard.engine.hardware.needs import Needs
 
-
-def status_line(trace: "Trace") -> None:
+def status_line(trace: TraceSummary) -> None:
     """One quiet line; what takes how much memory on hover."""
-    facts, needs = trace.model.facts, resources.trace_needs(trace)
+    facts, needs = trace.facts, resources.trace_needs(trace.key)
     limit = f" of {facts.max_tokens:,}" if facts.max_tokens else ""
     memory = f"{bytes_text(needs.peak_bytes)} of {bytes_text(needs.free_bytes)} free"
     exact = "" if trace.output_error is None else f" · attention reproduces this pass to {trace.output_error:.0e}"
@@ -26,13 +22,13 @@ def status_line(trace: "Trace") -> None:
     )
 
 
-def _memory(trace: "Trace", needs: "Needs") -> str:
-    one, everything = (bytes_text(found.peak_bytes) for found in resources.view_needs(trace))
+def _memory(trace: TraceSummary, needs: Needs) -> str:
+    one, everything = (bytes_text(found.peak_bytes) for found in resources.view_needs(trace.key))
     again = "" if needs.seconds is None else f", about {duration(needs.seconds)}"
     return (
         "Memory, predicted before anything starts; what would not fit is refused:\n"
         f"- the model's weights {bytes_text(needs.weight_bytes)}, loaded\n"
         f"- running this text {bytes_text(needs.peak_bytes)}{again}\n"
         f"- drawing one head {one}, all heads {everything}\n"
-        f"- free on {trace.model.facts.device} {bytes_text(needs.free_bytes)}"
+        f"- free on {trace.facts.device} {bytes_text(needs.free_bytes)}"
     )

@@ -1,27 +1,25 @@
 """What the model is run on, and the trace that every page shows: computing, failed, older or new."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import runtime, state
+from dashboard import state
 from dashboard.engine.errors import InvalidInput
-from dashboard.panels.common.job_status import result_of, show_error
+from dashboard.engine.inputs.messages import Words
+from dashboard.engine.models.summary import ModelSummary
+from dashboard.engine.tracing.summary import TraceSummary
+from dashboard.panels.common.job_status import errors_shown, result_of, show_error
 from dashboard.panels.inputs.chat_form import chat_form
 from dashboard.panels.inputs.input_boxes import chats, image_box, reads_images, takes_pairs, text_form, writes
 from dashboard.panels.inputs.status_line import status_line
 from dashboard.panels.prediction.continuation import MOST_TOKENS
-from dashboard.runtime import images
-from dashboard.runtime.examples import examples
-
-if TYPE_CHECKING:
-    from dashboard.engine import LoadedModel, Trace
+from dashboard.runtime import examples, images, jobs, models, traces
 
 # Models that say something at one token of the text, chosen by click.
 _AT_A_TOKEN = ("token class", "masked token", "target token")
 
-Draw = Callable[["Trace", state.View, bool], None]
+Draw = Callable[[TraceSummary, state.View, bool], None]
 """Draws a page's results: the trace, how it is looked at, and whether it is the one that the link asks for."""
 
 
@@ -31,20 +29,20 @@ def with_trace(draw: Draw, skeleton: Callable[[], None]) -> None:
     While a new trace is computed, or cannot be, the last one stays, dimmed; before the first there is the skeleton.
     """
     view = state.current()
-    job = runtime.model_job(view.model, view.device, view.dtype)
-    text = _text(view, job.result)
-    known = job.result is not None
-    if reads_images(job.result):
+    job = models.model_job(view.model, view.device, view.dtype)
+    known = jobs.look(job).result
+    text = _text(view, known)
+    if reads_images(known):
         image_box(view)
-    elif chats(job.result) and state.messages(view):
+    elif chats(known) and state.messages(view):
         chat_form(view)
     else:
-        text_form(view, text, job.result)
+        text_form(view, text, known)
     model = result_of(job, "model")
-    if model is not None and not known:
+    if model is not None and known is None:
         st.rerun()  # what it reads is known only now
     if model is not None and view.text is None and text is None and not reads_images(model):
-        shown = examples(view.model, model)
+        shown = examples.of_model(view.model, model)
         if shown and (pair := shown[0]).pair is not None:
             state.new_text(pair.text, pair.pair)
         if shown:
@@ -52,35 +50,34 @@ def with_trace(draw: Draw, skeleton: Callable[[], None]) -> None:
     given = None if model is None else given_of(model, view, text or "")
     trace = None
     if model is not None and given is not None:
-        trace = result_of(runtime.trace_job(model, given), "trace")
+        trace = result_of(traces.trace_job(model.serial, given), "trace")
     if trace is not None:
-        status_line(trace)
-        with st.container(key="results"):
-            draw(trace, view, True)
-        st.session_state["shown"] = (view, given)
+        traces.pin(trace.key)
+        with errors_shown():
+            status_line(trace)
+            with st.container(key="results"):
+                draw(trace, view, True)
+        st.session_state["shown"] = (view, trace)
         return
-    shown_view, shown = st.session_state.get("shown", (None, None))
-    older = None
-    if shown_view is not None:
-        older = runtime.finished_trace(shown_view.model, shown, shown_view.device, shown_view.dtype)
-    if older is None:
-        if job.error is None:  # nothing will come in place of a skeleton
+    shown_view, older = st.session_state.get("shown", (None, None))
+    if older is None or not traces.is_here(older.key):
+        if jobs.look(job).error is None:  # nothing will come in place of a skeleton
             skeleton()
         return
-    with st.container(key="results_waiting"):
+    with errors_shown(), st.container(key="results_waiting"):
         draw(older, shown_view, False)
 
 
-def given_of(model: "LoadedModel", view: state.View, text: str) -> runtime.Given | None:
+def given_of(model: ModelSummary, view: state.View, text: str) -> traces.Given | None:
     """What the link asks this model to be run on; None while a part of it is not known."""
     if reads_images(model):
         name = view.image or images.examples(view.model)[0]
-        return runtime.Given(image=name) if _is_here(name) else None
-    at = view.at if model.task.kind in _AT_A_TOKEN else None
+        return traces.Given(image=name) if _is_here(name) else None
+    at = view.at if model.task in _AT_A_TOKEN else None
     if writes(model):
         target = view.written or _written(model, view, text)
-        return None if target is None else runtime.Given(text, target=target, at=at)
-    given: runtime.Text = (text, view.pair) if view.pair and takes_pairs(model) else text
+        return None if target is None else traces.Given(text, target=target, at=at)
+    given: Words = (text, view.pair) if view.pair and takes_pairs(model) else text
     said = state.messages(view) if chats(model) else ()
     if said:
         spoken = tuple(message for message in said if message.content.strip())
@@ -89,7 +86,7 @@ def given_of(model: "LoadedModel", view: state.View, text: str) -> runtime.Given
             return None
         given = spoken
     continued = _continued(model, view, given)
-    return None if continued is None else runtime.Given(given, continued, at)
+    return None if continued is None else traces.Given(given, continued, at)
 
 
 def _is_here(name: str) -> bool:
@@ -102,22 +99,22 @@ def _is_here(name: str) -> bool:
     return True
 
 
-def _written(model: "LoadedModel", view: state.View, text: str) -> tuple[int, ...] | None:
+def _written(model: ModelSummary, view: state.View, text: str) -> tuple[int, ...] | None:
     """What the model writes by itself; None while that is not known."""
-    said = result_of(runtime.target_job(model, text, view.beams or 1), "generation")
+    said = result_of(traces.target_job(model.serial, text, view.beams or 1), "generation")
     return None if said is None else said.ids
 
 
-def _continued(model: "LoadedModel", view: state.View, given: runtime.Text) -> tuple[int, ...] | None:
+def _continued(model: ModelSummary, view: state.View, given: Words) -> tuple[int, ...] | None:
     """What the model said before the token that is explained; None while that is not known."""
-    if not (view.step and view.generate and model.task.kind == "next token"):
+    if not (view.step and view.generate and model.continues):
         return ()
-    said = result_of(runtime.generation_job(model, given, min(view.generate, MOST_TOKENS)), "generation")
+    said = result_of(traces.generation_job(model.serial, given, min(view.generate, MOST_TOKENS)), "generation")
     return None if said is None else said.ids[: min(view.step, len(said.ids) - 1)]
 
 
-def _text(view: state.View, model: "LoadedModel | None") -> str | None:
+def _text(view: state.View, model: ModelSummary | None) -> str | None:
     """The visitor's text, or the first example on a first visit; None before there is one."""
     if view.text is not None:
         return view.text
-    return next((one.text for one in examples(view.model, model) if one.pair is None), None)
+    return next((one.text for one in examples.of_model(view.model, model) if one.pair is None), None)

@@ -1,24 +1,20 @@
 """What a decoder says after the text, token by token: any of them can be explained."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from components import token_strip
-from dashboard import runtime, state
+from dashboard import state
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.formatting import label, quoted
 from dashboard.panels.common.job_status import result_of
-
-if TYPE_CHECKING:
-    from dashboard.engine import Trace
+from dashboard.runtime import traces
 
 _N_TOKENS = 16
 MOST_TOKENS = 64
 
 
-def continuation(trace: "Trace", view: state.View, live: bool) -> None:
+def continuation(trace: TraceSummary, view: state.View, live: bool) -> None:
     """A button that lets a decoder go on, and what it says; a click on one of its tokens explains that token."""
-    _, text, continued, *_ = trace.key
     if trace.prediction.kind != "next token" or not live:
         return
     if not view.generate:
@@ -31,13 +27,13 @@ def continuation(trace: "Trace", view: state.View, live: bool) -> None:
         )
         return
     wanted = min(view.generate, MOST_TOKENS)
-    said = result_of(runtime.generation_job(trace.model, text, wanted), "continuation", narrow=True)
+    said = result_of(traces.generation_job(trace.model.serial, trace.given, wanted), "continuation", narrow=True)
     if said is None:
         return
     if not said.ids:
         st.caption("The model ends the text here.")
         return
-    step = min(len(continued), len(said.ids) - 1)
+    step = min(len(trace.continued), len(said.ids) - 1)
     payload = token_strip.build(
         [label(token) for token in said.tokens],
         said.probabilities,

@@ -1,13 +1,14 @@
 """What the model says, beside what in the input it rests on."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from components import choice_bars, token_strip
 from dashboard import state
+from dashboard.engine.attribution.result import Attribution
+from dashboard.engine.inputs.tokens import Token
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.attribution.image_scores import score_image
 from dashboard.panels.attribution.request import (
     about_method,
@@ -25,10 +26,7 @@ from dashboard.panels.attribution.units import marked, unit_switch
 from dashboard.panels.common.formatting import bands_of, duration, label, number, percent, plain, quoted
 from dashboard.panels.prediction.continuation import continuation
 from dashboard.panels.prediction.prediction_positions import place_strip
-from dashboard.runtime import attributions
-
-if TYPE_CHECKING:
-    from dashboard.engine import Attribution, Token, Trace
+from dashboard.runtime import attributions, traces
 
 _CAPTION = {
     "next token": "What comes next, after the last token",
@@ -41,7 +39,7 @@ _CAPTION = {
 }
 
 
-def prediction_row(trace: "Trace", view: state.View, live: bool) -> None:
+def prediction_row(trace: TraceSummary, view: state.View, live: bool) -> None:
     """The prediction on the left, why on the right.
 
     Args:
@@ -56,7 +54,7 @@ def prediction_row(trace: "Trace", view: state.View, live: bool) -> None:
         _why(trace, view, live)
 
 
-def prediction_panel(trace: "Trace", view: state.View, live: bool) -> None:
+def prediction_panel(trace: TraceSummary, view: state.View, live: bool) -> None:
     """The choices, which of them is explained, and what the model says after it."""
     prediction, target, against = trace.prediction, target_of(trace, view), against_of(trace, view)
     st.subheader(f"Prediction: {prediction.kind}" if prediction.kind != "no head" else "No prediction head")
@@ -92,18 +90,18 @@ def prediction_panel(trace: "Trace", view: state.View, live: bool) -> None:
             state.update(target=target.id, against=None if already else ids[chosen])
 
     choice_bars.choice_bars(payload, key="choices", on_select=choose, on_against=compare)
-    if len(trace.logits) > len(shown):
+    if trace.n_choices > len(shown):
         _other_choice(trace)
     st.caption(f"{_CAPTION[prediction.kind]}. Click a choice to explain it; its *vs* to ask why not that one.")
     continuation(trace, view, live)
     place_strip(trace, view)
 
 
-def _other_choice(trace: "Trace") -> None:
+def _other_choice(trace: TraceSummary) -> None:
     """A box for a choice that is not among the bars."""
     with st.popover("Another choice", icon=":material/search:"):
         typed = st.text_input("What the model could have said", key="other_choice", placeholder="for example: London")
-        found = attributions.choices_named(trace, typed) if typed.strip() else []
+        found = traces.choices_named(trace.key, typed) if typed.strip() else []
         if typed.strip() and not found:
             st.caption("No choice of this model is written like that; a longer word may be several tokens.")
         for choice in found:
@@ -122,7 +120,7 @@ def _compare(choice: int) -> None:
     state.update(against=choice)
 
 
-def _why(trace: "Trace", view: state.View, live: bool) -> None:
+def _why(trace: TraceSummary, view: state.View, live: bool) -> None:
     methods = attributions.methods()
     default, reason = default_method(trace)
     name = view.method if view.method and view.method in methods else default
@@ -131,7 +129,7 @@ def _why(trace: "Trace", view: state.View, live: bool) -> None:
     title.subheader(why(trace, view))
     choice.selectbox(
         "Method",
-        list(dict.fromkeys([*attributions.usable(trace), name])),
+        list(dict.fromkeys([*attributions.usable(trace.key), name])),
         format_func=lambda key: methods[key].title,
         label_visibility="collapsed",
         **state.bind("method", name),
@@ -149,8 +147,8 @@ def _why(trace: "Trace", view: state.View, live: bool) -> None:
     st.caption(f"{method.caveat} Took {duration(found.seconds)}.")
 
 
-def _scores(trace: "Trace", found: "Attribution", view: state.View) -> None:
-    units = attributions.units(trace, view.unit)
+def _scores(trace: TraceSummary, found: Attribution, view: state.View) -> None:
+    units = trace.units(view.unit)
     scores = found.per_group(units.unit_of)
     strip = slice(0, token_strip.MAX_TOKENS)
     signed = attributions.methods()[found.method].signed
@@ -188,7 +186,7 @@ def _scores(trace: "Trace", found: "Attribution", view: state.View) -> None:
         st.dataframe(table, hide_index=True, height=min(35 * (len(table) + 1) + 3, 320), key="why_table")
 
 
-def _table(units: tuple["Token", ...], scores: np.ndarray, unit: str) -> pd.DataFrame:
+def _table(units: tuple[Token, ...], scores: np.ndarray, unit: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "position": np.arange(len(units)),

@@ -1,19 +1,16 @@
 """The places at which a model says something: every token's label, every blank, every token of a target."""
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 import streamlit as st
 
 from components import token_strip
 from dashboard import state
+from dashboard.engine.inputs.tokens import Token
+from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.formatting import label, percent, plain, quoted
 
-if TYPE_CHECKING:
-    from dashboard.engine import Token, Trace
 
-
-def _written_strip(trace: "Trace", view: state.View) -> None:
+def _written_strip(trace: TraceSummary, view: state.View) -> None:
     """The target with the probability of each of its tokens; a click explains another one."""
     prediction, shown = trace.prediction, slice(0, token_strip.MAX_TOKENS)
     written = prediction.written
@@ -47,7 +44,7 @@ def _written_strip(trace: "Trace", view: state.View) -> None:
     st.caption(said)
 
 
-def _places(trace: "Trace") -> dict[int, "Token"]:
+def _places(trace: TraceSummary) -> dict[int, Token]:
     """Where a prediction can be made, and what is written there: every token's label, or every blank."""
     labels = trace.prediction.labels
     if labels:
@@ -58,7 +55,7 @@ def _places(trace: "Trace") -> dict[int, "Token"]:
     return {i: token for i, token in enumerate(trace.tokens) if token.id == blank}
 
 
-def place_strip(trace: "Trace", view: state.View) -> None:
+def place_strip(trace: TraceSummary, view: state.View) -> None:
     """Where else the model says something: the text's labels or blanks, or what it wrote; a click explains it there."""
     if trace.prediction.written:
         _written_strip(trace, view)

@@ -4,9 +4,8 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.engine.errors import EngineError
-from dashboard.engine.hardware.dtypes import BITS, can_quantise
 from dashboard.panels.common.job_status import show_error
-from dashboard.runtime.resources import offered
+from dashboard.runtime import resources
 
 _TOGETHER = {"auto": "all GPUs together"}
 
@@ -15,15 +14,15 @@ def load_as(view: state.View) -> None:
     """The choice of format and device, in a popover; ask only once the engine is there."""
     with st.popover("Load as", icon=":material/tune:", width="stretch", key="load_as"):
         try:
-            here = offered(view.device)
+            here = resources.offered(view.device)
         except EngineError as error:
             show_error(error)
             st.button("Choose for me", on_click=state.update, kwargs={"device": None, "dtype": None})
             return
         _choice("Number format", "dtype", here.formats, view.dtype)
         said = ["16 bits halve the memory and round;", "the badge says how far."]
-        if not can_quantise():
-            said.append(f"{' and '.join(BITS)} need bitsandbytes: not installed.")
+        if here.missing:
+            said.append(f"{' and '.join(here.missing)} need bitsandbytes: not installed.")
         if len(here.devices) > 1:
             _choice("Device", "device", here.devices, view.device)
         else:

@@ -2,22 +2,20 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import links, runtime, state
+from dashboard import links, state
+from dashboard.engine.models.summary import ModelSummary
 from dashboard.panels.common.formatting import bytes_text, plain
+from dashboard.panels.common.job_status import errors_shown
 from dashboard.panels.common.model_list import about, meant, model_titles
 from dashboard.panels.inputs.input_boxes import reads_images
 from dashboard.panels.sidebar.load_options import load_as
-from dashboard.runtime import resources, training
-from dashboard.runtime.examples import Example, examples
-
-if TYPE_CHECKING:
-    from dashboard.engine import LoadedModel
-    from dashboard.runtime.jobs import Job
+from dashboard.runtime import examples, images, jobs, models, resources, training
+from dashboard.runtime.examples import Example
+from dashboard.runtime.jobs import Ticket
 
 
 def sidebar() -> Callable[[], None]:
@@ -72,36 +70,36 @@ def _about(card: str | None) -> None:
 
 
 def _after(view: state.View, place: DeltaGenerator) -> None:
-    job = runtime.model_job(view.model, view.device, view.dtype)
-    with place.container():
-        if job.result is not None:
-            _facts(job.result)
+    now = jobs.look(models.model_job(view.model, view.device, view.dtype))
+    with place.container(), errors_shown():
+        if now.result is not None:
+            _facts(now.result)
         else:
-            st.caption("Not loaded." if job.done else "Loading …")
-        if job.done:
+            st.caption("Not loaded." if now.done else "Loading …")
+        if now.done:
             load_as(view)
     with st.sidebar:
-        _examples(examples(view.model, job.result))
-        _example_images(runtime.images.examples(view.model) if reads_images(job.result) else ())
+        _examples(examples.of_model(view.model, now.result))
+        _example_images(images.examples(view.model) if reads_images(now.result) else ())
         if not links.fits_link(view):
             st.caption("This text is too long for a link: the address shows it only in this window.")
 
 
 def until_loaded(view: state.View) -> None:
     """Draws the page again once the model is there: for pages that do not wait for it themselves."""
-    job = runtime.model_job(view.model, view.device, view.dtype)
-    if not job.done:
+    job = models.model_job(view.model, view.device, view.dtype)
+    if not jobs.look(job).done:
         _until_done(job)
 
 
 @st.fragment(run_every=1.0)
-def _until_done(job: "Job[LoadedModel]") -> None:
-    if job.done:
+def _until_done(job: Ticket[ModelSummary]) -> None:
+    if jobs.look(job).done:
         st.rerun()
 
 
-def _facts(model: "LoadedModel") -> None:
-    facts, proof, longest = model.facts, model.verification, resources.longest_text(model)
+def _facts(model: ModelSummary) -> None:
+    facts, proof, longest = model.facts, model.verification, resources.longest_text(model.serial)
     kv = f" ({facts.n_kv_heads} kv)" if facts.n_kv_heads != facts.n_heads else ""
     layers = model.verification.layout.n_layers
     beside = f" and {layers['decoder']} decoder layers" if "decoder" in layers else ""
@@ -111,9 +109,9 @@ def _facts(model: "LoadedModel") -> None:
         f"{plain(facts.architecture)} · {f'{size / 1e6:,.0f} M' if size >= 1e6 else f'{size:,}'} parameters  \n"
         f"{facts.n_layers} {'encoder ' if beside else ''}layers × {facts.n_heads} heads{kv}{beside}"
         f"{f', {gaps} layers without softmax attention' if gaps else ''}  \n"
-        f"{facts.dtype} · {facts.device} · {bytes_text(runtime.memory_in_use(model))} in use"
-        + (_longest(longest) if model.task.reads == "text" else ""),
-        help=_limits(longest) if model.task.reads == "text" else None,
+        f"{facts.dtype} · {facts.device} · {bytes_text(resources.memory_in_use(model.serial))} in use"
+        + (_longest(longest) if model.reads == "text" else ""),
+        help=_limits(longest) if model.reads == "text" else None,
     )
     if proof.method == "capture":
         st.badge(f"equals eager to {proof.max_difference:.0e}", icon=":material/check:", color="green")

@@ -1,4 +1,4 @@
-"""Where models and results are kept, and which of them this visitor's session waits for."""
+"""Where models and results are kept, and which of them this visitor's session waits for. Not for pages."""
 
 import weakref
 from collections.abc import Callable, Hashable
@@ -9,7 +9,8 @@ import streamlit as st
 
 from dashboard.engine.progress import Progress
 from dashboard.engine.settings import max_models
-from dashboard.runtime.jobs import Job, Shelf
+from dashboard.runtime.backend import live
+from dashboard.runtime.backend.jobs import Job, Shelf
 
 T = TypeVar("T")
 
@@ -51,6 +52,7 @@ def _shelves() -> dict[str, Shelf]:
             serial = job.result.serial
             for shelf in results.values():
                 shelf.drop(lambda key: key[0] == serial)
+            live.unpin_model(serial)
 
     return {"model": Shelf(max_models(), on_drop=drop_results), **results}
 

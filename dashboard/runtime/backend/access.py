@@ -1,4 +1,4 @@
-"""What the visitors of the app may open, from the settings and Streamlit's secrets."""
+"""What the visitors of the app may open, from the settings and Streamlit's secrets. Not for pages."""
 
 from collections.abc import Mapping
 

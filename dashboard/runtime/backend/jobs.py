@@ -1,0 +1,149 @@
+"""Work in threads, shared by all who ask for the same thing and kept while there is room. Not for pages."""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Any, Generic, TypeVar
+from uuid import uuid4
+
+from dashboard.engine.errors import Cancelled, EngineError
+from dashboard.engine.progress import Progress
+
+T = TypeVar("T")
+
+# A session that has not looked for so long has closed its window.
+_GONE_SECONDS = 5.0
+
+
+class Job(Generic[T]):
+    """Work in a thread: progress to look at, a result or an error to take, and a way to stop it.
+
+    A job belongs to all sessions that wait for it: it stops when the last one leaves.
+
+    Args:
+        work: Called with a progress callback that raises Cancelled once nobody waits any more.
+    """
+
+    def __init__(self, work: Callable[[Progress], T]) -> None:
+        self.id = uuid4().hex
+        self.message = "Starting"
+        self.fraction: float | None = None
+        self.result: T | None = None
+        self.error: EngineError | None = None
+        self.stopped = False
+        self.retry: Callable[[], None] = lambda: None
+        self._finished = threading.Event()
+        self._waiting: dict[str, float] = {}
+        # The work is not kept: what it holds (a trace, a model) would live as long as the job.
+        threading.Thread(target=self._run, args=(work,), daemon=True).start()
+
+    def _run(self, work: Callable[[Progress], T]) -> None:
+        try:
+            self.result = work(self._report)
+        except Cancelled:
+            self.stopped = True
+        except EngineError as error:
+            self.error = _without_frames(error)
+        except Exception as error:
+            logging.getLogger(__name__).exception("A job failed")
+            self.error = EngineError(
+                f"Something unexpected went wrong ({type(error).__name__}).",
+                "Try again, or try another text; the server's log has the details.",
+            )
+        finally:
+            self._finished.set()
+
+    def _report(self, message: str, fraction: float | None) -> None:
+        self.message, self.fraction = message, fraction
+        if self.stopped:
+            raise Cancelled
+
+    def join(self, session: str) -> None:
+        """Says that this session waits for the job; to be repeated while it does."""
+        self._waiting[session] = time.monotonic()
+
+    def leave(self, session: str) -> None:
+        """Says that this session no longer waits; work that nobody waits for stops, and stays so until `retry`."""
+        self._waiting.pop(session, None)
+        now = time.monotonic()
+        if not self.done and all(now - seen > _GONE_SECONDS for seen in list(self._waiting.values())):
+            self.stopped = True
+
+    def stop(self) -> None:
+        """Ends the work for everybody, whoever waits."""
+        if not self.done:
+            self.stopped = True
+
+    @property
+    def done(self) -> bool:
+        return self._finished.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """True once the job is done; waits that long at most."""
+        return self._finished.wait(seconds)
+
+
+def _without_frames(error: EngineError) -> EngineError:
+    """The error without the frames that it came through: they would keep what the work held in memory."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
+
+
+class Shelf:
+    """Jobs by key, the least recently used dropped first when there are too many or their results too large."""
+
+    def __init__(
+        self,
+        max_entries: int,
+        max_bytes: float = float("inf"),
+        on_drop: Callable[[Job[Any]], None] = lambda job: None,
+    ) -> None:
+        self._max_entries, self._max_bytes, self._on_drop = max_entries, max_bytes, on_drop
+        self._jobs: OrderedDict[Hashable, Job[Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, work: Callable[[Progress], Any]) -> Job[Any]:
+        """The job of that key, started if there is none."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is None:
+                job = self._jobs[key] = Job(work)
+                job.retry = partial(self._drop_one, key, job)
+            self._jobs.move_to_end(key)
+            self._make_room(key)
+            return job
+
+    def peek(self, key: Hashable) -> Job[Any] | None:
+        """The job of that key if there is one."""
+        with self._lock:
+            return self._jobs.get(key)
+
+    def _drop_one(self, key: Hashable, job: Job[Any]) -> None:
+        with self._lock:
+            if self._jobs.get(key) is job:
+                del self._jobs[key]
+
+    def drop(self, unwanted: Callable[[Any], bool]) -> None:
+        """Forgets the jobs whose key is unwanted; the next request starts them again."""
+        with self._lock:
+            for key in [key for key in self._jobs if unwanted(key)]:
+                del self._jobs[key]
+
+    def _make_room(self, keep: Hashable) -> None:
+        size = sum(getattr(job.result, "nbytes", 0) for job in self._jobs.values())
+        for key in [key for key, job in self._jobs.items() if job.done and job.result is None and key != keep]:
+            if len(self._jobs) > self._max_entries:  # failures go before anything that works
+                del self._jobs[key]
+        for key in list(self._jobs):
+            if len(self._jobs) <= self._max_entries and size <= self._max_bytes:
+                return
+            if key != keep and self._jobs[key].done:
+                job = self._jobs.pop(key)
+                size -= getattr(job.result, "nbytes", 0)
+                self._on_drop(job)

@@ -1,0 +1,92 @@
+"""The models and traces in memory, by what pages call them, and what each session has on screen. Not for pages."""
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet, WeakValueDictionary
+
+import streamlit as st
+
+from dashboard.engine.errors import NotInMemory
+from dashboard.engine.models.summary import ModelSummary
+from dashboard.engine.tracing.summary import TraceKey, TraceSummary
+
+if TYPE_CHECKING:
+    from dashboard.engine import LoadedModel, Trace
+
+
+class _Pins:
+    """The traces that one session has on screen, by their place there."""
+
+    def __init__(self) -> None:
+        self.traces: dict[str, Trace] = {}
+
+
+class _Live:
+    """Everything by name. Keeps nothing alive: that is what shelves do, and pins."""
+
+    def __init__(self) -> None:
+        self.models: WeakValueDictionary[int, LoadedModel] = WeakValueDictionary()
+        self.traces: WeakValueDictionary[TraceKey, Trace] = WeakValueDictionary()
+        self.pins: WeakSet[_Pins] = WeakSet()
+
+
+@st.cache_resource(show_spinner=False)
+def _live() -> _Live:
+    return _Live()
+
+
+def value_of(result: Any) -> Any:
+    """A result as pages may have it: of a model or a trace the summary, by which it is found again."""
+    summary = getattr(result, "summary", None)
+    if isinstance(summary, ModelSummary):
+        _live().models[summary.serial] = result
+        return summary
+    if isinstance(summary, TraceSummary):
+        _live().traces[summary.key] = result
+        return summary
+    return result
+
+
+def find_model(serial: int) -> "LoadedModel":
+    """The model of that number.
+
+    Raises:
+        NotInMemory: Others took its place.
+    """
+    model = _live().models.get(serial)
+    if model is None:
+        raise NotInMemory("This model is no longer in memory: others took its place.", "Run it again.")
+    return model
+
+
+def find_trace(key: TraceKey) -> "Trace":
+    """The trace of that key.
+
+    Raises:
+        NotInMemory: Its model left memory, or others took its place.
+    """
+    trace = _live().traces.get(key)
+    if trace is None:
+        raise NotInMemory("What is shown here is no longer in memory: others took its place.", "Run it again.")
+    return trace
+
+
+def has_trace(key: TraceKey) -> bool:
+    """Whether the trace of that key is in memory."""
+    return key in _live().traces
+
+
+def pin(key: TraceKey, place: str) -> None:
+    """Keeps a trace for as long as this session shows it, until another takes its place or its model is dropped."""
+    trace = _live().traces.get(key)
+    if trace is None:
+        return
+    pins: _Pins = st.session_state.setdefault("runtime_pins", _Pins())
+    pins.traces[place] = trace
+    _live().pins.add(pins)
+
+
+def unpin_model(serial: int) -> None:
+    """Lets go of the traces of a model that was dropped: they would keep it in memory."""
+    for pins in list(_live().pins):
+        for place in [place for place, trace in list(pins.traces.items()) if trace.model.serial == serial]:
+            del pins.traces[place]

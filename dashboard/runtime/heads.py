@@ -1,0 +1,202 @@
+"""Views of attention, and what is known of heads: by a trace's key, never its tensors. For pages."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from dashboard.engine.attention.views import HeatMap, Pooling
+from dashboard.engine.progress import Progress
+from dashboard.engine.tracing.summary import TraceKey
+from dashboard.runtime.backend.live import find_model, find_trace
+from dashboard.runtime.backend.shelves import finished, result_job
+from dashboard.runtime.descriptions import ScoreFacts, facts
+from dashboard.runtime.jobs import Ticket
+
+if TYPE_CHECKING:
+    from dashboard.engine import Similarity
+    from dashboard.engine.head_analysis.clustering import Clusters, Map
+    from dashboard.engine.head_analysis.query_key import QueryKey
+
+Head = tuple[int, int]
+"""Layer and head."""
+
+
+@cache
+def _head_scores() -> dict[str, ScoreFacts]:
+    from dashboard.engine import HEAD_SCORES
+
+    return {name: facts(ScoreFacts, score) for name, score in HEAD_SCORES.items()}
+
+
+def head_scores() -> Mapping[str, ScoreFacts]:
+    """The head scores; ask only once a model is there, because their module needs torch."""
+    return dict(_head_scores())
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def heat_map(key: TraceKey, **options: Any) -> HeatMap:
+    """One picture of attention, kept for as long as it is looked at: a click on a colour computes nothing again.
+
+    Args:
+        key: The trace's.
+        options: Those of `Trace.heat_map`.
+
+    Raises:
+        EngineError: As Trace.heat_map; the trace left memory.
+    """
+    return find_trace(key).heat_map(**options)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def thumbnails(key: TraceKey, site: str, pooling: Pooling, max_pixels: int) -> np.ndarray:
+    """Every head's pattern, small; kept for as long as it is looked at.
+
+    Raises:
+        EngineError: As Trace.thumbnails; the trace left memory.
+    """
+    return find_trace(key).thumbnails(max_pixels, site, pooling)
+
+
+def weights(key: TraceKey, site: str, layer: int, head: int | None = None) -> np.ndarray:
+    """Exact weights of one head, or of all heads of a layer.
+
+    Raises:
+        EngineError: As Trace.attention; the trace left memory.
+    """
+    return find_trace(key).attention(layer, head, site=site)
+
+
+def reading_head(key: TraceKey, query: int, site: str) -> Head:
+    """The layer and head that look hardest from this query at one other ordinary token: something to start with.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
+    return find_trace(key).reading_head(query, site)
+
+
+def query_key(key: TraceKey, site: str, layer: int, head: int, query: int) -> "QueryKey":
+    """The parts of one row of one head.
+
+    Raises:
+        EngineError: As the engine's query_key; the trace left memory.
+    """
+    from dashboard.engine.head_analysis.query_key import query_key
+
+    return query_key(find_trace(key), layer, head, query, site)
+
+
+def scores_job(key: TraceKey, site: str) -> Ticket[dict[str, np.ndarray]]:
+    """All head scores of a site, in one pass.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
+    trace = find_trace(key)
+
+    def work(report: Progress) -> dict[str, np.ndarray]:
+        return trace.all_head_scores(site=site, progress=report)
+
+    return Ticket.of(result_job("scores", (*key, site), work))
+
+
+def finished_scores(key: TraceKey, site: str) -> dict[str, np.ndarray] | None:
+    """All head scores if they are here already; starts nothing."""
+    found: dict[str, np.ndarray] | None = finished("scores", (*key, site))
+    return found
+
+
+def similarity_job(key: TraceKey, site: str) -> "Ticket[Similarity]":
+    """How alike any two heads of a site are.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
+    trace = find_trace(key)
+
+    def work(report: Progress) -> "Similarity":
+        from dashboard.engine import head_similarity
+
+        return head_similarity(trace, progress=report, site=site)
+
+    return Ticket.of(result_job("similarity", (*key, site), work))
+
+
+def grouped(alike: "Similarity") -> "tuple[Clusters, Map]":
+    """The tree of heads and their places on a map."""
+    from dashboard.engine.head_analysis.clustering import classical_mds, cluster
+
+    return cluster(alike.distance), classical_mds(alike.distance)
+
+
+def pair_similarity(key: TraceKey, site: str, a: Head, b: Head) -> np.ndarray:
+    """Similarity of two heads' rows, one number a query.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
+    from dashboard.engine import pair_similarity
+
+    return pair_similarity(find_trace(key), a, b, site=site)
+
+
+def row_correlation(key: TraceKey, site: str, a: Head, b: Head, query: int) -> float:
+    """Spearman correlation of one row of two heads; NaN where it is not defined.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
+    from dashboard.engine import row_correlation
+
+    return row_correlation(find_trace(key), a, b, query, site=site)
+
+
+def changes_job(before: TraceKey, after: TraceKey, site: str) -> Ticket[np.ndarray]:
+    """How far each head moved from one model to another, on the same input.
+
+    Raises:
+        NotInMemory: A trace left memory.
+    """
+    first, second = find_trace(before), find_trace(after)
+
+    def work(report: Progress) -> np.ndarray:
+        from dashboard.engine.head_analysis.drift import head_changes
+
+        return head_changes(first, second, report, site=site)
+
+    return Ticket.of(result_job("changes", (second.model.serial, after, before, site), work))
+
+
+def probe_job(serial: int) -> Ticket[np.ndarray]:
+    """The induction probe: one score for each head, on random tokens twice.
+
+    Raises:
+        NotInMemory: The model left memory.
+    """
+    model = find_model(serial)
+
+    def work(report: Progress) -> np.ndarray:
+        from dashboard.engine import induction_probe
+
+        return induction_probe(model, progress=report)
+
+    return Ticket.of(result_job("probe", (serial,), work))
+
+
+def importance_job(key: TraceKey, target: int, site: str) -> Ticket[np.ndarray]:
+    """What each head contributes to one choice's logit.
+
+    Raises:
+        NotInMemory: The trace left memory.
+    """
+    trace = find_trace(key)
+
+    def work(report: Progress) -> np.ndarray:
+        from dashboard.engine import head_importance
+
+        return head_importance(trace, target, progress=report, site=site)
+
+    return Ticket.of(result_job("importance", (*key, target, site), work))

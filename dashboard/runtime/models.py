@@ -1,0 +1,40 @@
+"""Models, loaded as jobs. For pages."""
+
+from typing import TYPE_CHECKING
+
+from dashboard.engine.models.summary import ModelSummary
+from dashboard.engine.progress import Progress
+from dashboard.runtime.backend import access as visitors
+from dashboard.runtime.backend.shelves import model_shelf, wait_for, waited_for
+from dashboard.runtime.jobs import Ticket
+
+if TYPE_CHECKING:
+    from dashboard.engine import LoadedModel
+
+
+def model_job(
+    source: str, device: str | None = None, dtype: str | None = None, *, beside: str = ""
+) -> Ticket[ModelSummary]:
+    """Loads a model, downloading it where it is not here yet.
+
+    A session waits for one model at a time, and leaves the load that it waited for before.
+
+    Args:
+        source: A catalogue name, a Hub id, a path.
+        device: Where to; None leaves it to the server's settings and the machine.
+        dtype: In which number format; None likewise.
+        beside: See `shelves.result_job`.
+    """
+
+    def work(report: Progress) -> "LoadedModel":
+        report("Starting the engine", None)
+        from dashboard.engine import load_model
+
+        return load_model(source, device=device, dtype=dtype, progress=report, access=visitors.access())
+
+    key = (source, device, dtype)
+    job = model_shelf().get(key, work)
+    if job.error is not None and waited_for("model", beside) is not job:
+        job.retry()  # who opens it anew may have mended what was wrong
+        job = model_shelf().get(key, work)
+    return Ticket.of(wait_for("model", job, beside))

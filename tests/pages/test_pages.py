@@ -1,0 +1,112 @@
+"""Every page, and every part of it, with nothing but pickled values of the runtime."""
+
+from collections.abc import Iterator
+
+import pytest
+import streamlit as st
+from pages.opened import headings, opened, run_until, texts
+from tiny import TEXT, make_folder
+
+from dashboard.engine import settings
+
+DATES = {"model": "dates-en-fr", "text": "July 14, 1789"}
+DIGITS = {"model": "digits"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cpu() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(settings.DEVICE_VARIABLE, "cpu")
+        yield
+    st.cache_resource.clear()
+
+
+@pytest.fixture(scope="module")
+def decoders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """Two tiny decoders of one shape."""
+    folder = tmp_path_factory.mktemp("models")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(settings.FOLDERS_VARIABLE, str(folder))
+        yield [str(make_folder("llama", folder / name)) for name in ("a", "b")]
+
+
+def test_explore_a_translation() -> None:
+    page = opened("explore", "Prediction: target token", "looks at", "Took", **DATES)
+    assert "Heads" in headings(page)
+
+
+def test_explore_a_text(decoders: list[str]) -> None:
+    page = opened("explore", "Prediction: next token", "looks at", "Took", model=decoders[0], text=TEXT, words="1")
+    page.button(key="continue").click()
+    run_until(page, lambda shown: "What comes next, most probable each time" in texts(shown))
+
+
+def test_explore_an_image() -> None:
+    page = opened("explore", "Prediction: image class", "Patches are named", "Took", **DIGITS)
+    assert any("patches and marks" in caption.value for caption in page.caption)
+
+
+SECTIONS = {
+    "compare": "One colour scale for all",
+    "similarity": "Classical scaling",
+    "layers": "layer by layer",
+    "table": "Select a row to select its head",
+    "profiles": "Near 1: the head rests",
+}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_heads(section: str) -> None:
+    opened("all_heads", "heads,", SECTIONS[section], section=section, compare="0:0~1:1", **DATES)
+
+
+def test_heads_of_a_text(decoders: list[str]) -> None:
+    page = opened("all_heads", "Induction probe", section="probe", model=decoders[0], text=TEXT)
+    page.button(key="run_probe").click()
+    run_until(page, lambda shown: "the median head has" in texts(shown))
+
+
+EVIDENCE = {
+    "agreement": "Where they differ",
+    "leaderboard": "Does the model confirm it?",
+    "sensitivity": "The edits take",
+    "flip": "At most 5 steps",
+    "many": "If the texts are as long as this one",
+}
+
+
+@pytest.mark.parametrize("evidence", EVIDENCE)
+def test_attribution(evidence: str) -> None:
+    link = {"methods": "input_x_gradient~gradient_norm", "method": "input_x_gradient", "evidence": evidence}
+    page = opened("token_attribution", "Can I believe it?", EVIDENCE[evidence], **link, **DATES)
+    if evidence == "leaderboard":
+        page.button(key="run_leaderboard").click()
+        run_until(page, lambda shown: "random orders:" in texts(shown))
+
+
+def test_attribution_of_an_image() -> None:
+    opened("token_attribution", "Can I believe it?", "For “three”", methods="input_x_gradient", **DIGITS)
+
+
+def test_before_and_after(decoders: list[str]) -> None:
+    page = opened(
+        "before_after", "Which heads moved", "Teal: attends more", model=decoders[0], other=decoders[1], text=TEXT
+    )
+    assert [heading for heading in headings(page) if heading.startswith(("Before: ", "After: "))]
+
+
+DRAWINGS = {"lines": "Left: the token that looks", "head": "weights rounded", "query_key": "Each bar is one dimension"}
+
+
+@pytest.mark.parametrize("drawing", DRAWINGS)
+def test_line_drawings(drawing: str, decoders: list[str]) -> None:
+    opened("line_drawings", DRAWINGS[drawing], drawing=drawing, model=decoders[0], text=TEXT)
+
+
+def test_finetune(decoders: list[str]) -> None:
+    page = opened("finetune", "Texts with labels", "Training", **DATES)
+    assert "Fine-tune a model on your own texts" in texts(page)
+
+
+def test_how_to_read() -> None:
+    opened("how_to_read", "How to read this", "What is exact here", **DATES)
