@@ -123,15 +123,24 @@ def served(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield app
 
 
-def test_served_from_any_folder_it_has_its_theme(served: App) -> None:
-    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
-    address = served.url.replace("http", "ws") + "/_stcore/stream"
+def first_messages(app: App) -> list[ForwardMsg]:
+    """What a visitor's browser is sent until the page stands."""
+    address = app.url.replace("http", "ws") + "/_stcore/stream"
+    messages = []
     with connect(address, subprotocols=["streamlit"], max_size=None) as visitor:  # type: ignore[list-item]
         visitor.send(BackMsg(rerun_script={}).SerializeToString())
-        message = ForwardMsg()
-        while message.WhichOneof("type") != "new_session":
-            message.ParseFromString(visitor.recv(timeout=120, decode=False))
-    theme = message.new_session.custom_theme
-    assert theme.light.primary_color == config["theme"]["light"]["primaryColor"]
-    assert theme.dark.primary_color == config["theme"]["dark"]["primaryColor"]
-    assert message.new_session.config.gather_usage_stats is config["browser"]["gatherUsageStats"]
+        while not messages or messages[-1].WhichOneof("type") != "script_finished":
+            messages.append(ForwardMsg.FromString(visitor.recv(timeout=120, decode=False)))
+    return messages
+
+
+def test_served_from_any_folder_it_has_its_pages_and_its_theme(served: App) -> None:
+    messages = first_messages(served)
+    elements = [message.delta.new_element for message in messages if message.WhichOneof("type") == "delta"]
+    assert elements
+    assert not [element for element in elements if element.HasField("exception")], served.end_of_log()
+    session = next(message.new_session for message in messages if message.WhichOneof("type") == "new_session")
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
+    assert session.custom_theme.light.primary_color == config["theme"]["light"]["primaryColor"]
+    assert session.custom_theme.dark.primary_color == config["theme"]["dark"]["primaryColor"]
+    assert session.config.gather_usage_stats is config["browser"]["gatherUsageStats"]

@@ -229,7 +229,7 @@ def test_what_needs_a_text_says_so(vit: LoadedModel, found: Trace, monkeypatch: 
     for ask in (lambda: generate(vit, TEXT, 3), lambda: induction_probe(vit)):
         with pytest.raises(EngineError, match=r"Choose a decoder"):
             ask()
-    monkeypatch.setattr(bench, "load_model", lambda *args, **kwargs: vit)
+    monkeypatch.setattr(measurements, "load_model", lambda *args, **kwargs: vit)
     with pytest.raises(Unsupported, match="does not read one text"):
         measurements._measure_fresh("vit", 64, None, None)
 
