@@ -16,19 +16,7 @@ import pytest
 from tiny import TEXT, make_folder
 
 from dashboard.engine import LoadedModel, load_model, trace
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "dashboard", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        timeout=300,
-        env={**os.environ, **environment},
-        check=False,
-    )
+from tests.commands.shell import ROOT, refusal, run, run_here
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +37,14 @@ def test_export_csv(expected: np.ndarray) -> None:
 
 
 def test_export_json(expected: np.ndarray) -> None:
-    found = json.loads(run(*EXPORT, "--format", "json").stdout)
+    found = json.loads(run_here(*EXPORT, "--format", "json").stdout)
     assert (found["tokens"], found["layer"], found["head"]) == (TOKENS, 3, 2)
     np.testing.assert_allclose(found["attention"], expected, atol=1e-6)
 
 
 def test_export_npz_to_a_file(expected: np.ndarray, tmp_path: Path) -> None:
-    done = run(*EXPORT, "--format", "npz", "--out", str(tmp_path / "x.npz"))
-    assert (done.returncode, done.stdout) == (0, b"")
+    done = run_here(*EXPORT, "--format", "npz", "--out", str(tmp_path / "x.npz"))
+    assert (done.exit_code, done.stdout) == (0, "")
     with np.load(tmp_path / "x.npz") as found:
         assert found["tokens"].tolist() == TOKENS
         np.testing.assert_allclose(found["attention"], expected, atol=1e-6)
@@ -79,24 +67,19 @@ def test_export_of_a_translator(tmp_path: Path) -> None:
         "John gave a drink",
     )
     expected = trace(load_model(folder, device="cpu", dtype="float32"), TEXT, target="John gave a drink")
-    done = run(*asked, "--device", "cpu")
-    assert done.returncode == 0, done.stderr
-    table = pd.read_csv(io.BytesIO(done.stdout), index_col="query")
+    done = run_here(*asked, "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    table = pd.read_csv(io.BytesIO(done.stdout_bytes), index_col="query")
     assert list(table.index) == ["0 [CLS]", "1 John", "2 gave", "3 a", "4 drink", "5 [SEP]"]
     assert list(table.columns) == [f"{i} {token.text}" for i, token in enumerate(expected.tokens)]
     np.testing.assert_allclose(table.to_numpy(), expected.attention(1, 0, site="cross"), atol=1e-6)
-    done = run(*asked, "--device", "cpu", "--site", "decoder", "--format", "json")
+    done = run_here(*asked, "--device", "cpu", "--site", "decoder", "--format", "json")
     found = json.loads(done.stdout)
     assert found["site"] == "decoder"
     assert found["tokens"] == found["query_tokens"] == ["[SEP]", "[CLS]", "John", "gave", "a", "drink"]
     np.testing.assert_allclose(found["attention"], expected.attention(1, 0, site="decoder"), atol=1e-6)
-    done = run(*asked, "--site", "self")
-    assert done.returncode == 1
-    assert b"Choose one of: cross, decoder, encoder" in done.stderr
-    done = run("bench", "--model", folder, "--tokens", "16")
-    assert done.returncode == 1
-    assert b"does not read one text" in done.stderr
-    assert b"Traceback" not in done.stderr
+    assert "Choose one of: cross, decoder, encoder" in refusal(*asked, "--site", "self").remedy
+    assert "does not read one text" in refusal("bench", "--model", folder, "--tokens", "16").cause
 
 
 def test_errors_go_to_stderr_with_cause_and_remedy() -> None:
@@ -109,10 +92,7 @@ def test_errors_go_to_stderr_with_cause_and_remedy() -> None:
 
 
 def test_a_file_that_cannot_be_written_is_a_message(tmp_path: Path) -> None:
-    done = run(*EXPORT, "--out", str(tmp_path / "nowhere" / "x.csv"))
-    assert done.returncode == 1
-    assert b"cannot be written" in done.stderr
-    assert b"Traceback" not in done.stderr
+    assert "cannot be written" in refusal(*EXPORT, "--out", str(tmp_path / "nowhere" / "x.csv")).cause
 
 
 def test_models_tells_what_is_here_and_what_is_not(tmp_path: Path) -> None:
@@ -124,7 +104,7 @@ def test_models_tells_what_is_here_and_what_is_not(tmp_path: Path) -> None:
 
 
 def test_bench_compares_in_one_run(tmp_path: Path) -> None:
-    done = run("bench", "--tokens", "48,96", "--json", str(tmp_path / "b.json"))
+    done = run("bench", "--model", "minilm", "--tokens", "48,96", "--json", str(tmp_path / "b.json"))
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "b.json").read_text())
     assert [row["tokens"] for row in rows] == [48, 96]
@@ -135,9 +115,9 @@ def test_bench_compares_in_one_run(tmp_path: Path) -> None:
 
 
 def test_bench_refuses_nonsense() -> None:
-    done = run("bench", "--tokens", "many")
-    assert done.returncode == 2
-    assert b"not a list of lengths" in done.stderr
+    done = run_here("bench", "--tokens", "many")
+    assert done.exit_code == 2
+    assert "not a list of lengths" in done.stderr
 
 
 def test_the_command_line_needs_no_streamlit() -> None:

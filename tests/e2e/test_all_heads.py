@@ -41,15 +41,17 @@ def atlas_place(explore: Explore, layer: int, head: int) -> dict[str, float]:
     atlas.scroll_into_view_if_needed()
     frame = atlas.bounding_box()
     assert frame
-    places = []
-    for y in range(30, 300, 12):
-        for x in range(40, int(frame["width"]), 12):
-            explore.page.mouse.move(frame["x"] + x, frame["y"] + y)
-            if readout.get_attribute("data-layer") == str(layer) and readout.get_attribute("data-head") == str(head):
-                places.append((x, y))
-    assert places, f"L{layer} H{head} is not in the picture"
-    x, y = np.mean(places, axis=0)
-    return {"x": float(x), "y": float(y)}
+
+    def read(x: float, y: float) -> list[str | None]:
+        explore.page.mouse.move(frame["x"] + x, frame["y"] + y)
+        return readout.evaluate("node => [node.dataset.layer, node.dataset.head]")
+
+    rows, across = range(30, 300, 12), range(40, int(frame["width"]), 12)
+    # A column of thumbnails is a head; a line between two rows of them reads nothing.
+    columns = next(found for y in rows if (found := [x for x in across if read(x, y)[1] == str(head)]))
+    x = float(np.mean(columns))
+    y = float(np.mean([y for y in rows if read(x, y) == [str(layer), str(head)]]))
+    return {"x": x, "y": y}
 
 
 def test_a_click_selects_and_shift_clicks_compare(heads: Callable[..., Explore]) -> None:
