@@ -89,7 +89,7 @@ def test_an_uploaded_image_is_run_and_the_example_comes_back(explore: Explore, s
     assert "image" in explore.link()
     explore.page.get_by_role("button", name="Show the example").click()
     expect(explore.page.get_by_role("button", name="Show the example")).to_have_count(0)
-    assert "image" not in explore.link()
+    explore.expect_in_link("image", None)
 
 
 def test_what_is_no_image_is_refused_and_the_session_goes_on(explore: Explore, seeing: LoadedModel) -> None:
