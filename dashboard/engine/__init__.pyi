@@ -14,15 +14,15 @@ from .faithfulness.captum_metrics import LargestSensitivity as LargestSensitivit
 from .faithfulness.captum_metrics import infidelity as infidelity
 from .faithfulness.captum_metrics import sensitivity_max as sensitivity_max
 from .faithfulness.evaluation import evaluate as evaluate
-from .faithfulness.flips import Flip as Flip
 from .faithfulness.flips import flip as flip
-from .faithfulness.leaderboards import Leaderboard as Leaderboard
 from .faithfulness.leaderboards import leaderboard as leaderboard
 from .faithfulness.leaderboards import leaderboard_passes as leaderboard_passes
 from .faithfulness.metrics import METRICS as METRICS
 from .faithfulness.metrics import Metric as Metric
-from .faithfulness.reactions import Reaction as Reaction
 from .faithfulness.reactions import sensitivity as sensitivity
+from .faithfulness.results import Flip as Flip
+from .faithfulness.results import Leaderboard as Leaderboard
+from .faithfulness.results import Reaction as Reaction
 from .faithfulness.studies import Study as Study
 from .faithfulness.text_edits import Edit as Edit
 from .faithfulness.text_edits import edits as edits
@@ -31,7 +31,7 @@ from .head_analysis.importance import head_importance as head_importance
 from .head_analysis.induction_probe import induction_probe as induction_probe
 from .head_analysis.patterns import PATTERNS as PATTERNS
 from .head_analysis.patterns import name_patterns as name_patterns
-from .head_analysis.similarity import Similarity as Similarity
+from .head_analysis.results import Similarity as Similarity
 from .head_analysis.similarity import head_similarity as head_similarity
 from .head_analysis.similarity import pair_similarity as pair_similarity
 from .head_analysis.similarity import row_correlation as row_correlation

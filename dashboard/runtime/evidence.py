@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dashboard.engine import Agreement, Flip, Leaderboard, Study
     from dashboard.engine.attribution.perturbation import RemovalFacts
     from dashboard.engine.faithfulness.captum_metrics import Infidelity, LargestSensitivity
-    from dashboard.engine.faithfulness.reactions import Reaction
+    from dashboard.engine.faithfulness.results import Reaction
     from dashboard.engine.faithfulness.text_edits import Edit
 
 MethodOptions = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
@@ -99,7 +99,7 @@ def agreement(key: TraceKey, found: tuple[Attribution, ...]) -> "Agreement":
     """
     from dashboard.engine.attribution.attribute import ask
     from dashboard.engine.faithfulness.agreements import agreement
-    from dashboard.engine.faithfulness.curves import players_of
+    from dashboard.engine.faithfulness.players import players_of
 
     return agreement(found, players_of(ask(find_trace(key))))
 

@@ -13,7 +13,8 @@ from dashboard.engine.attribution.perturbation import values_of_subsets
 from dashboard.engine.attribution.question import Question
 from dashboard.engine.attribution.result import Attribution, Options
 from dashboard.engine.errors import InvalidInput
-from dashboard.engine.faithfulness.curves import Values, players_of
+from dashboard.engine.faithfulness.curves import Values
+from dashboard.engine.faithfulness.players import players_of
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.tracing.trace import Trace
 

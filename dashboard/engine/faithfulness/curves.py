@@ -12,9 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dashboard.engine.attribution.question import Question
-from dashboard.engine.errors import InvalidInput
-
 Values = Callable[[Bool[np.ndarray, "subset token"]], Float[np.ndarray, "subset"]]
 """What the model says when only the tokens that are True stay."""
 
@@ -45,21 +42,6 @@ class Curves:
     least_first: Float[np.ndarray, "step"]
     without_top: Float[np.ndarray, "share"]
     only_top: Float[np.ndarray, "share"]
-
-
-def players_of(question: Question) -> Int[np.ndarray, "player"]:
-    """The tokens that are removed, by position.
-
-    Raises:
-        InvalidInput: There are fewer than two, so there is no order to speak of.
-    """
-    players = np.flatnonzero(~question.protected)
-    if len(players) < 2:
-        raise InvalidInput(
-            f"Only {len(players)} token of this text can be removed, so there is no order to test.",
-            "Use a longer text: special tokens, a decoder's first token and the predicting one always stay.",
-        )
-    return players
 
 
 def order_of(scores: Float[np.ndarray, "token"], players: Int[np.ndarray, "player"]) -> Int[np.ndarray, "player"]:

@@ -9,10 +9,11 @@ from dashboard.engine.attribution.method import METHODS
 from dashboard.engine.attribution.perturbation import REMOVALS
 from dashboard.engine.attribution.result import Attribution, Options
 from dashboard.engine.errors import EngineError, InvalidInput, Unsupported
-from dashboard.engine.faithfulness.intervals import Interval, bootstrap
-from dashboard.engine.faithfulness.leaderboards import Leaderboard, leaderboard
+from dashboard.engine.faithfulness.intervals import bootstrap
+from dashboard.engine.faithfulness.leaderboards import leaderboard
 from dashboard.engine.faithfulness.metrics import METRICS
-from dashboard.engine.faithfulness.studies import RANDOM, Failure, Measured, Study
+from dashboard.engine.faithfulness.results import Leaderboard
+from dashboard.engine.faithfulness.studies import RANDOM, Failure, Interval, Measured, Study
 from dashboard.engine.inputs.datasets import Row
 from dashboard.engine.models.loading import LoadedModel
 from dashboard.engine.progress import Progress, silent

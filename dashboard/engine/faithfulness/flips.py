@@ -3,8 +3,6 @@
 The gradient's first-order estimate stands beside what each substitution really does, so one can see how far it goes.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -14,63 +12,15 @@ from dashboard.engine.attribution.attribute import ask
 from dashboard.engine.attribution.question import Question
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.faithfulness.candidates import candidates_at
+from dashboard.engine.faithfulness.results import Flip, Substitution
 from dashboard.engine.faithfulness.vocabulary import encodes_to, letters_of
-from dashboard.engine.inputs.tokens import Token, read_token
+from dashboard.engine.inputs.tokens import read_token
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.tasks.prediction import Choice
 from dashboard.engine.tracing.forward import forward
 from dashboard.engine.tracing.run import trace
 from dashboard.engine.tracing.trace import Trace
 
 _TOKENS_AT_ONCE = 512
-
-
-@dataclass(frozen=True)
-class Substitution:
-    """One step: one token replaced.
-
-    Attributes:
-        position: Of the token.
-        old: What stood there.
-        new: What stands there now.
-        rival: The choice that the target's logit was compared with at this step.
-        predicted: First-order change of (target's logit − rival's).
-        measured: How it really changed.
-        target: The target on the new text, with its probability and logit.
-        top: The model's most probable choice on the new text.
-        text: The text so far.
-    """
-
-    position: int
-    old: Token
-    new: Token
-    rival: Choice
-    predicted: float
-    measured: float
-    target: Choice
-    top: Choice
-    text: str
-
-
-@dataclass(frozen=True)
-class Flip:
-    """What it took, or did not take, to change the model's choice.
-
-    Attributes:
-        target: The choice that was argued against, on the original text.
-        towards: The choice that was argued for; None for any other.
-        steps: Substitutions in the order they were made.
-        flipped: The model's most probable choice is no longer the target (with `towards`: it is that one).
-        n_runs: Texts that were really run.
-        message: Why it ended.
-    """
-
-    target: Choice
-    towards: Choice | None
-    steps: tuple[Substitution, ...]
-    flipped: bool
-    n_runs: int
-    message: str
 
 
 def flip(

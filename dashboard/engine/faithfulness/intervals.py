@@ -1,25 +1,12 @@
 """Means over texts with what other texts of the same kind might have given."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from dashboard.engine.faithfulness.studies import Interval
+
 _RESAMPLES = 2_000
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean over texts and its 95% interval; the ends are NaN for fewer than two texts."""
-
-    mean: float
-    low: float
-    high: float
-
-    def overlaps(self, other: "Interval") -> bool:
-        """True also where an end is not known: no difference is claimed then."""
-        return not (self.low > other.high or self.high < other.low)
 
 
 def bootstrap(values: Float[np.ndarray, "text"], seed: int) -> Interval:

@@ -1,134 +1,26 @@
 """Which attribution of this text does the model confirm, and is that more than chance?"""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy import stats
 
 from dashboard.engine.attribution.attribute import ask
 from dashboard.engine.attribution.method import METHODS
 from dashboard.engine.attribution.perturbation import values_of_subsets
 from dashboard.engine.attribution.question import Question
-from dashboard.engine.attribution.result import Attribution, Options
+from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.errors import InvalidInput
-from dashboard.engine.faithfulness.curves import Curves, measure_orders, n_runs, order_of, players_of
+from dashboard.engine.faithfulness.curves import Curves, measure_orders, n_runs, order_of
 from dashboard.engine.faithfulness.metrics import METRICS, metrics_of
+from dashboard.engine.faithfulness.players import players_of
+from dashboard.engine.faithfulness.results import Band, Chance, CurveBand, Entry, Leaderboard
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.tasks.prediction import Choice
 from dashboard.engine.tracing.trace import Trace
 
 INTERVAL = 0.95
 """With this probability one more random order lies within the band of those that were run."""
-
-
-@dataclass(frozen=True)
-class Band:
-    """What random orders give: their mean, and where one more of them lies with a probability of 95%.
-
-    A prediction interval: mean ± t_{n−1}(97.5%) · sd · √(1 + 1/n) of n random orders, as if they were normal.
-    Percentiles of 20 orders would hold only 87% of others.
-    """
-
-    mean: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, eq=False)
-class CurveBand:
-    """Removal curves of random orders: their mean and their `Band`, step by step."""
-
-    fractions: Float[np.ndarray, "step"]
-    mean: Float[np.ndarray, "step"]
-    low: Float[np.ndarray, "step"]
-    high: Float[np.ndarray, "step"]
-
-
-@dataclass(frozen=True, eq=False)
-class Chance:
-    """The chance level that every number here stands beside.
-
-    Attributes:
-        n_orders: Random orders that were run.
-        metrics: By metric name.
-        values: Each metric's value for each random order.
-        curve: From both curves of each order, twice as many draws: a random order backwards is a random order.
-    """
-
-    n_orders: int
-    metrics: Mapping[str, Band]
-    values: Mapping[str, Float[np.ndarray, "order"]]
-    curve: CurveBand
-
-
-@dataclass(frozen=True, eq=False)
-class Entry:
-    """One method's row.
-
-    Attributes:
-        method: Its name.
-        options: What was chosen for it.
-        order: Positions of the removable tokens, most relevant first.
-        metrics: By metric name.
-        curves: What the metrics are computed from.
-        chance: What random orders give.
-    """
-
-    method: str
-    options: Options
-    order: Int[np.ndarray, "player"]
-    metrics: Mapping[str, float]
-    curves: Curves
-    chance: Chance
-
-    def better_than_chance(self, metric: str) -> bool:
-        """True only outside the band of random orders, on the good side."""
-        band, value = self.chance.metrics[metric], self.metrics[metric]
-        return value > band.high if METRICS[metric].higher_is_better else value < band.low
-
-    def worse_than_chance(self, metric: str) -> bool:
-        """True only outside the band of random orders, on the bad side."""
-        band, value = self.chance.metrics[metric], self.metrics[metric]
-        return value < band.low if METRICS[metric].higher_is_better else value > band.high
-
-
-@dataclass(frozen=True, eq=False)
-class Leaderboard:
-    """Methods measured on one text, for one target.
-
-    Attributes:
-        target: What was explained.
-        against: What it was explained against.
-        measure: What the curves show: "probability", "logit" …
-        removal: How tokens were taken away; a name in REMOVALS.
-        players: Positions of the tokens that were removed; the others always stay.
-        entries: One for each attribution, as they were given.
-        chance: What random orders give.
-        n_runs: Different subsets that were run.
-    """
-
-    target: Choice
-    against: Choice | None
-    measure: str
-    removal: str
-    players: Int[np.ndarray, "player"]
-    entries: tuple[Entry, ...]
-    chance: Chance
-    n_runs: int
-
-    def ranked(self, metric: str = "abpc") -> tuple[Entry, ...]:
-        """The entries, best first.
-
-        Raises:
-            InvalidInput: No such metric.
-        """
-        if metric not in METRICS:
-            raise InvalidInput(f"There is no metric “{metric}”.", f"Choose one of: {', '.join(METRICS)}.")
-        return tuple(
-            sorted(self.entries, key=lambda entry: entry.metrics[metric], reverse=METRICS[metric].higher_is_better)
-        )
 
 
 def leaderboard(

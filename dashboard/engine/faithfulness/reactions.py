@@ -1,7 +1,6 @@
 """Does the prediction, and does the explanation, survive a small edit of the text?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 import numpy as np
@@ -11,50 +10,16 @@ from dashboard.engine.attribution.question import Question
 from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.errors import EngineError, OutOfMemory, Unsupported
 from dashboard.engine.faithfulness.agreements import rank_correlation
+from dashboard.engine.faithfulness.results import Reaction
 from dashboard.engine.faithfulness.text_edits import Edit
 from dashboard.engine.inputs.messages import is_chat
-from dashboard.engine.inputs.tokens import Token, join_words
+from dashboard.engine.inputs.tokens import join_words
 from dashboard.engine.progress import Progress, silent
-from dashboard.engine.tasks.prediction import Choice
 from dashboard.engine.tracing.run import trace
 from dashboard.engine.tracing.trace import Trace
 
 _FEWEST_SHARED = 3
 """Two words are always in the same order or the opposite one, which says nothing."""
-
-
-@dataclass(frozen=True, eq=False)
-class Reaction:
-    """What one edit does.
-
-    Attributes:
-        edit: What was changed.
-        reason: Why there is nothing more in this row; empty where all went well.
-        top: The model's most probable choice on the changed text.
-        flipped: It is not the one on the original text. None for a model that makes no choice.
-        before: The target's probability (or what `measure` says) on the original text.
-        after: The same on the changed text.
-        measure: What `before` and `after` are.
-        correlation: Spearman's rank correlation of the scores of the words in both texts; None where fewer than three
-            are in both, or one text gives all of them the same score.
-        n_shared: Words in both, aligned in order.
-        n_words: Words of the original text.
-        tokens: The changed text's tokens.
-        attribution: Its scores.
-    """
-
-    edit: Edit
-    reason: str = ""
-    top: Choice | None = None
-    flipped: bool | None = None
-    before: float | None = None
-    after: float | None = None
-    measure: str = ""
-    correlation: float | None = None
-    n_shared: int = 0
-    n_words: int = 0
-    tokens: tuple[Token, ...] = ()
-    attribution: Attribution | None = None
 
 
 def sensitivity(

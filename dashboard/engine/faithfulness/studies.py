@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 from dashboard.engine.errors import InvalidInput
-from dashboard.engine.faithfulness.intervals import Interval
 from dashboard.engine.faithfulness.metrics import METRICS
 
 RANDOM = "random"
@@ -17,6 +16,19 @@ FEWEST_TEXTS = 10
 """Fewer give numbers, but no verdict."""
 
 FORMATS = ("parquet", "csv")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over texts and its 95% interval; the ends are NaN for fewer than two texts."""
+
+    mean: float
+    low: float
+    high: float
+
+    def overlaps(self, other: "Interval") -> bool:
+        """True also where an end is not known: no difference is claimed then."""
+        return not (self.low > other.high or self.high < other.low)
 
 
 @dataclass(frozen=True)

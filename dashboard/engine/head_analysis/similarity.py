@@ -4,7 +4,6 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,11 +13,9 @@ from torch import Tensor
 
 from dashboard.engine.attention.layers import Layer, row_blocks
 from dashboard.engine.errors import InvalidInput
+from dashboard.engine.head_analysis.results import Head, Similarity
 from dashboard.engine.progress import Progress, silent
 from dashboard.engine.tracing.trace import Trace
-
-Head = tuple[int, int]
-"""Layer and head, counted from 0."""
 
 MAX_TERMS = 3_000_000_000
 """Terms p·ln p that one comparison may sum: 3 to 12 seconds on two cores, by what else they do. SmolLM2's 270
@@ -29,31 +26,6 @@ _CHUNK = 100_000
 _KEYS_AT_ONCE = 1024
 _TINY = np.float32(1e-30)
 """Makes 0 · ln 0 zero."""
-
-
-@dataclass(frozen=True, eq=False)
-class Similarity:
-    """How alike each two heads attend, on one text.
-
-    Attributes:
-        heads: Which head each row and column is.
-        values: 1: the same rows. 0: no two rows share a key. Symmetric; the diagonal is 1.
-        n_queries: Rows that were compared.
-        n_tokens: Rows that there are; more than n_queries on long texts.
-    """
-
-    heads: tuple[Head, ...]
-    values: Float[np.ndarray, "head head"]
-    n_queries: int
-    n_tokens: int
-
-    @property
-    def distance(self) -> Float[np.ndarray, "head head"]:
-        """√(1 − similarity), the Jensen–Shannon distance: a metric that fits into a Euclidean space.
-
-        Source: Fuglede & Topsøe 2004; the mean over queries keeps the property.
-        """
-        return np.sqrt(1 - self.values)
 
 
 def head_similarity(

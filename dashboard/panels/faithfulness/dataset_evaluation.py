@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -10,6 +9,7 @@ import streamlit as st
 from components import evidence_charts
 from dashboard import state
 from dashboard.engine.errors import EngineError
+from dashboard.engine.faithfulness.studies import Study
 from dashboard.engine.inputs.datasets import Row
 from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.attribution.method_strips import Answers, chosen_methods
@@ -18,9 +18,6 @@ from dashboard.panels.common.formatting import plain
 from dashboard.panels.common.job_status import result_of, show_error
 from dashboard.panels.faithfulness.leaderboard import about_metrics, removal_box
 from dashboard.runtime import attributions, evidence
-
-if TYPE_CHECKING:
-    from dashboard.engine import Study
 
 _SOURCES = {"prompts": "24 prompts", "reviews": "100 film reviews", "file": "Your file"}
 
@@ -104,7 +101,7 @@ def _cost(trace: TraceSummary, view: state.View, names: list[str], n_texts: int)
     return f"If the texts are as long as this one: at most {price(attributions.together(one * n_texts))}."
 
 
-def _table(study: "Study") -> None:
+def _table(study: Study) -> None:
     known, metrics = attributions.methods(), evidence.metrics()
     table = study.table()
     titles = [known[name].title if name in known else "random orders" for name in table.index]

@@ -1,20 +1,16 @@
 """How few substitutions change the model's mind, step by step, to try and to undo."""
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 import streamlit as st
 
 from dashboard import state
+from dashboard.engine.faithfulness.results import Flip
 from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.attribution.method_strips import Answers
 from dashboard.panels.attribution.request import against_of, price
 from dashboard.panels.common.formatting import percent, plain, quoted
 from dashboard.panels.common.job_status import result_of
 from dashboard.runtime import attributions, evidence
-
-if TYPE_CHECKING:
-    from dashboard.engine import Flip
 
 _MAX_STEPS = 5
 _PASSES_A_STEP = 36  # there and back, the best 32 candidates, and the new text
@@ -56,7 +52,7 @@ def flip_section(trace: TraceSummary, view: state.View, answers: Answers) -> Non
         _steps(trace, found)
 
 
-def _steps(trace: TraceSummary, found: "Flip") -> None:
+def _steps(trace: TraceSummary, found: Flip) -> None:
     last = found.steps[-1] if found.steps else None
     if found.flipped and last is not None:
         many = "substitution" if len(found.steps) == 1 else "substitutions"

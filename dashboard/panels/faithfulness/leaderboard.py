@@ -1,22 +1,18 @@
 """Which method the model confirms on this text, beside chance."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from components import evidence_charts
 from dashboard import state
+from dashboard.engine.faithfulness.results import Leaderboard
 from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.attribution.method_strips import Answers
 from dashboard.panels.attribution.request import price
 from dashboard.panels.common.formatting import number, plain
 from dashboard.panels.common.job_status import result_of
 from dashboard.runtime import attributions, evidence
-
-if TYPE_CHECKING:
-    from dashboard.engine import Leaderboard
 
 # Of four tokens, one random order in 24 is the best there is.
 _FEW = 4
@@ -66,7 +62,7 @@ def removal_box() -> None:
     )
 
 
-def _board(trace: TraceSummary, view: state.View, answers: Answers) -> "Leaderboard | None":
+def _board(trace: TraceSummary, view: state.View, answers: Answers) -> Leaderboard | None:
     found = tuple(answers.found.values())
     known = evidence.finished_leaderboard(trace.key, found, view.removal)
     wanted = (trace.key, view.removal, tuple(evidence.identity(one) for one in found))
@@ -84,7 +80,7 @@ def _board(trace: TraceSummary, view: state.View, answers: Answers) -> "Leaderbo
     return result_of(evidence.leaderboard_job(trace.key, found, view.removal), "leaderboard")
 
 
-def _table(board: "Leaderboard") -> None:
+def _table(board: Leaderboard) -> None:
     known, metrics = attributions.methods(), evidence.metrics()
     ranked = board.ranked()
     rows: list[dict[str, object]] = []
@@ -141,7 +137,7 @@ def about_metrics() -> None:
             st.caption(f"{metric.cannot_show} Source: {metric.source}.")
 
 
-def _curves(board: "Leaderboard") -> None:
+def _curves(board: Leaderboard) -> None:
     known = attributions.methods()
     band = board.chance.curve
     # A probability cannot leave 0 … 1, an interval around a mean can.

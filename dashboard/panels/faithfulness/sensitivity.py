@@ -1,7 +1,5 @@
 """Does the prediction, and does the explanation, survive small edits of the text?"""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -10,15 +8,13 @@ from components import token_strip
 from dashboard import state
 from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.errors import EngineError
+from dashboard.engine.faithfulness.results import Reaction
 from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.attribution.method_strips import Answers
 from dashboard.panels.attribution.request import asked, price
 from dashboard.panels.common.formatting import label, number, plain
 from dashboard.panels.common.job_status import result_of, show_error
 from dashboard.runtime import attributions, evidence
-
-if TYPE_CHECKING:
-    from dashboard.engine import Reaction
 
 _MOST_EDITS = 7
 
@@ -105,7 +101,7 @@ def _numbers(trace: TraceSummary, found: Attribution) -> None:
         )
 
 
-def _table(rows: "tuple[Reaction, ...]") -> None:
+def _table(rows: tuple[Reaction, ...]) -> None:
     table = pd.DataFrame(
         {
             "edit": [row.edit.title for row in rows],

@@ -1,6 +1,6 @@
 """Heads that attend alike: an ordered matrix with its tree, a map, and what each layer attends to."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -9,6 +9,7 @@ from components import charts, heat_map
 from components.tokens import TokenLabel
 from dashboard import state
 from dashboard.engine.head_analysis.patterns import PATTERNS
+from dashboard.engine.head_analysis.results import Similarity
 from dashboard.engine.tracing.sites import Site
 from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.formatting import quoted
@@ -19,9 +20,6 @@ from dashboard.panels.heads.compare import name
 from dashboard.panels.heads.head_view import Chosen, pinned_query
 from dashboard.runtime import heads
 from dashboard.runtime.heads import Head
-
-if TYPE_CHECKING:
-    from dashboard.engine import Similarity
 
 _COLOURS = {"layer": "Layer", "pattern": "Pattern", "kv": "Key/value head"}
 
@@ -53,7 +51,7 @@ def similarity_section(trace: TraceSummary, view: state.View, found: Scored, sel
         )
 
 
-def _matrix(alike: "Similarity", order: np.ndarray, view: state.View) -> None:
+def _matrix(alike: Similarity, order: np.ndarray, view: state.View) -> None:
     labels = [TokenLabel(name(alike.heads[i])) for i in order]
     edges = np.arange(len(order) + 1)
     payload = heat_map.build(
@@ -75,7 +73,7 @@ def _matrix(alike: "Similarity", order: np.ndarray, view: state.View) -> None:
     st.caption("1: the same rows. 0: no two rows share a key. Click a row to select its head.")
 
 
-def _map(site: Site, alike: "Similarity", places: Any, found: Scored, selected: Head, by: str) -> None:
+def _map(site: Site, alike: Similarity, places: Any, found: Scored, selected: Head, by: str) -> None:
     numbers = np.array(alike.heads)
     share = site.n_heads // site.n_kv_heads
     if by == "pattern":

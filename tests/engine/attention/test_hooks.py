@@ -2,8 +2,6 @@
 
 import pickle
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -144,11 +142,6 @@ def test_hooks_are_part_of_the_key(llama: LoadedModel) -> None:
     assert len(set(keys)) == 3
     assert trace(llama, TEXT, hooks=hooks(RowChanges())).key == keys[0], "nothing changed is nothing changed"
     assert pickle.loads(pickle.dumps(keys[1][1:])) == keys[1][1:]
-
-
-def test_hooks_are_values_without_torch() -> None:
-    code = "import sys; import dashboard.engine.attention.hooks; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ from dashboard.engine import (
 from dashboard.engine.attribution.method import Method
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.faithfulness import evaluation, studies
-from dashboard.engine.faithfulness.intervals import Interval, bootstrap
-from dashboard.engine.faithfulness.studies import RANDOM
+from dashboard.engine.faithfulness.intervals import bootstrap
+from dashboard.engine.faithfulness.studies import RANDOM, Interval
 
 ROWS = (
     Row("The capital of France is Paris and"),

@@ -3,7 +3,6 @@
 import pytest
 
 from dashboard.commands import measurements
-from dashboard.engine import load_model
 
 
 @pytest.mark.slow

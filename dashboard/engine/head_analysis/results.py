@@ -1,0 +1,34 @@
+"""What was found out about heads, as values."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+Head = tuple[int, int]
+"""Layer and head, counted from 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class Similarity:
+    """How alike each two heads attend, on one text.
+
+    Attributes:
+        heads: Which head each row and column is.
+        values: 1: the same rows. 0: no two rows share a key. Symmetric; the diagonal is 1.
+        n_queries: Rows that were compared.
+        n_tokens: Rows that there are; more than n_queries on long texts.
+    """
+
+    heads: tuple[Head, ...]
+    values: Float[np.ndarray, "head head"]
+    n_queries: int
+    n_tokens: int
+
+    @property
+    def distance(self) -> Float[np.ndarray, "head head"]:
+        """√(1 − similarity), the Jensen–Shannon distance: a metric that fits into a Euclidean space.
+
+        Source: Fuglede & Topsøe 2004; the mean over queries keeps the property.
+        """
+        return np.sqrt(1 - self.values)
