@@ -80,5 +80,14 @@ def test_what_pages_import_needs_neither_torch_nor_transformers(module: str) -> 
     assert done.returncode == 0, done.stderr
 
 
+def test_panels_and_the_runtime_need_neither_before_there_is_work() -> None:
+    files = [*(ROOT / "dashboard" / "panels").rglob("*.py"), *(ROOT / "dashboard" / "runtime").rglob("*.py")]
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in files]
+    program = BLOCKED.format(blocked={"torch", "transformers"}, module="importlib", names=[])
+    program += "".join(f"import {module}\n" for module in modules)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_block_holds() -> None:
     assert "torch is blocked" in import_without({"torch"}, "attention.layers", ["Layer"]).stderr
