@@ -1,0 +1,74 @@
+"""Tickets: how pages follow work without holding it."""
+
+import gc
+import pickle
+import threading
+from typing import Any
+
+from dashboard.engine.errors import InvalidInput, NotInMemory
+from dashboard.runtime import jobs
+from dashboard.runtime.backend.jobs import Job, Shelf
+from dashboard.runtime.jobs import Ticket
+
+
+def test_a_ticket_that_was_pickled_finds_its_job() -> None:
+    shelf, go = Shelf(4), threading.Event()
+
+    def work(report: Any) -> int:
+        report("half", 0.5)
+        go.wait(10)
+        return 42
+
+    job: Ticket[int] = pickle.loads(pickle.dumps(Ticket.of(shelf.get("a", work))))
+    assert job == Ticket.of(shelf.get("a", work))
+    while jobs.look(job).message != "half":
+        pass
+    now = jobs.look(job)
+    assert (now.fraction, now.done, now.result) == (0.5, False, None)
+    go.set()
+    assert jobs.wait(job, 10).result == 42
+
+
+def test_leaving_stops_it_and_trying_again_starts_it_anew() -> None:
+    shelf, go = Shelf(4), threading.Event()
+
+    def work(report: Any) -> int:
+        go.wait(10)
+        report("on", 0.5)
+        return 1
+
+    job: Ticket[int] = Ticket.of(shelf.get("a", work))
+    assert not jobs.wait(job).done
+    jobs.leave(job)
+    assert jobs.look(job).stopped
+    go.set()
+    assert jobs.wait(job, 10).result is None
+    jobs.retry(job)
+    again: Ticket[int] = Ticket.of(shelf.get("a", work))
+    assert again != job
+    assert jobs.wait(again, 10).result == 1
+
+
+def test_an_error_arrives() -> None:
+    def work(report: Any) -> int:
+        raise InvalidInput("No.", "Again.")
+
+    shelf = Shelf(4)
+    job: Ticket[int] = Ticket.of(shelf.get("a", work))
+    error = jobs.wait(job, 10).error
+    assert isinstance(error, InvalidInput)
+    assert pickle.loads(pickle.dumps(error)).remedy == "Again."
+
+
+def test_a_ticket_keeps_nothing_and_says_so() -> None:
+    kept: Job[int] = Job(lambda report: 1)
+    job: Ticket[int] = Ticket.of(kept)
+    assert jobs.wait(job, 10).result == 1
+    del kept
+    while not isinstance(jobs.look(job).error, NotInMemory):  # its thread may take a moment to end
+        gc.collect()
+    gone = jobs.look(job)
+    assert gone.done
+    assert gone.result is None
+    jobs.leave(job)
+    jobs.retry(job)
