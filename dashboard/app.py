@@ -11,6 +11,7 @@ if str(ROOT) not in sys.path:
 import streamlit as st  # noqa: E402
 
 from dashboard import state  # noqa: E402
+from dashboard.navigation import pages  # noqa: E402
 from dashboard.panels.sidebar.sidebar import sidebar  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -19,27 +20,10 @@ st.set_page_config(page_title="Attention dashboard", page_icon=str(HERE / "icon.
 st.logo(HERE / "logo.svg", icon_image=HERE / "icon.svg", size="large")
 st.html(HERE / "style.css")
 
-# No address is the name of its file: until a first visitor has come through here, Streamlit takes a link to such an
-# address for the file itself and runs it without its surroundings.
 page = st.navigation(
     [
-        st.Page("pages/explore.py", title="Explore", icon=":material/search:", default=True),
-        st.Page("pages/all_heads.py", title="Heads", icon=":material/apps:", url_path="heads"),
-        st.Page(
-            "pages/token_attribution.py",
-            title="Attribution",
-            icon=":material/format_ink_highlighter:",
-            url_path="attribution",
-        ),
-        st.Page("pages/before_after.py", title="Before and after", icon=":material/compare:", url_path="before-after"),
-        st.Page("pages/finetune.py", title="Fine-tune", icon=":material/model_training:", url_path="fine-tune"),
-        st.Page("pages/line_drawings.py", title="BertViz", icon=":material/conversion_path:", url_path="bertviz"),
-        st.Page(
-            "pages/how_to_read.py",
-            title="How to read this",
-            icon=":material/menu_book:",
-            url_path="how-to-read",
-        ),
+        st.Page(one.file, title=one.title, icon=one.icon, url_path=one.address or None, default=not one.address)
+        for one in pages()
     ]
 )
 state.remember_across_pages(page.title)

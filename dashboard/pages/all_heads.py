@@ -19,6 +19,8 @@ from dashboard.panels.inputs.trace_view import with_trace
 from dashboard.runtime import heads
 from dashboard.runtime.heads import Head
 
+PAGE = {"title": "Heads", "icon": ":material/apps:", "address": "heads", "position": 2}
+
 _SECTIONS = {
     "compare": "Compare",
     "similarity": "Similarity",

@@ -19,6 +19,8 @@ from dashboard.panels.comparison.before_after import (
 from dashboard.panels.inputs.trace_view import given_of, with_trace
 from dashboard.runtime import models, traces
 
+PAGE = {"title": "Before and after", "icon": ":material/compare:", "address": "before-after", "position": 4}
+
 
 @st.fragment
 def results(after: TraceSummary, view: state.View, live: bool) -> None:

@@ -8,6 +8,8 @@ from dashboard.panels.heads.heads import heads_row
 from dashboard.panels.inputs.trace_view import with_trace
 from dashboard.panels.prediction.prediction import prediction_row
 
+PAGE = {"title": "Explore", "icon": ":material/search:", "address": "", "position": 1}
+
 
 def results(trace: TraceSummary, view: state.View, live: bool) -> None:
     """Everything below the text box."""

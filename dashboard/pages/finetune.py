@@ -9,6 +9,8 @@ from dashboard.panels.finetuning.results import made_here, runs_already
 from dashboard.panels.sidebar.sidebar import until_loaded
 from dashboard.runtime import training
 
+PAGE = {"title": "Fine-tune", "icon": ":material/model_training:", "address": "fine-tune", "position": 5}
+
 view = state.current()
 st.markdown(
     "**Fine-tune a model on your own texts**, then look at its attention, and at what training changed in it.  \n"

@@ -28,19 +28,22 @@ def running(command: Sequence[str], port: int, cwd: Path, folder: Path, **settin
         yield app
 
 
+AS_IN_README = ("-m", "dashboard")
+PICKLED = (str(ROOT / "tests" / "pickled_app.py"),)
+
+
 @contextmanager
-def fresh_app(folder: Path, *options: str, as_in_readme: bool = False, **settings: str) -> Iterator[App]:
+def fresh_app(folder: Path, *options: str, start: Sequence[str] = PICKLED, **settings: str) -> Iterator[App]:
     """An app of its own, with those options and environment variables besides.
 
     Args:
         folder: For its log.
         options: Of the command line.
-        as_in_readme: Start it with the README's very command; by default, every value that the runtime gives a page
-            goes through pickle and back.
+        start: What Python runs: the README's very command, or, by default, the same with every value that the runtime
+            gives a page sent through pickle and back.
         settings: Environment variables.
     """
     port = free_port()
-    start = ["-m", "dashboard"] if as_in_readme else [str(ROOT / "tests" / "pickled_app.py")]
     command = [sys.executable, *start, "--no-browser", "--port", str(port), *options]
     with running(command, port, ROOT, folder, **settings) as app:
         yield app

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from browser import ROOT, free_port
 from e2e.explore import Explore
-from e2e.served import fresh_app, running
+from e2e.served import AS_IN_README, fresh_app, running
 from e2e.visits import visiting
 from playwright.sync_api import Browser, expect
 
@@ -26,7 +26,7 @@ FIRST = MODELS[FIRST_MODEL].examples[0]
 def test_the_page_comes_before_the_model_and_a_review_is_judged_rightly(
     models: None, browser: Browser, tmp_path: Path
 ) -> None:
-    with fresh_app(tmp_path, as_in_readme=True) as app, visiting(app, browser) as visit:
+    with fresh_app(tmp_path, start=AS_IN_README) as app, visiting(app, browser) as visit:
         explore = visit()
         page = explore.page
         page.goto(app.url)

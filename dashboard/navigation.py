@@ -1,0 +1,69 @@
+"""The pages of the app: every file of pages/ that says what it is called.
+
+A page is a script that Streamlit runs from top to bottom, so it cannot be imported to be asked for its name. It says it
+in a literal at its top, which is read without running it:
+
+    PAGE = {"title": "Heads", "icon": ":material/apps:", "address": "heads", "position": 2}
+
+The page at position 1 has the address "" and is the one that opens. No address is the name of its file: until a first
+visitor has come through app.py, Streamlit takes a link to such an address for the file itself and runs it without its
+surroundings.
+"""
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+FOLDERS = [Path(__file__).with_name("pages")]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page file says about itself.
+
+    Attributes:
+        file: The script.
+        title: In the list of pages.
+        icon: Beside it.
+        address: After the server's name; "" for the page that opens.
+        position: In the list, counted from 1.
+    """
+
+    file: Path
+    title: str
+    icon: str
+    address: str
+    position: int
+
+
+def read_pages(folders: Sequence[Path]) -> tuple[Page, ...]:
+    """The pages of these folders, in the order of the list.
+
+    Raises:
+        ValueError: Two have one address or position, or an address is the name of a page's file.
+    """
+    pages = [page for folder in folders for file in sorted(folder.glob("*.py")) if (page := _read(file)) is not None]
+    for what in ("address", "position"):
+        values = [getattr(page, what) for page in pages]
+        twice = next((value for value in values if values.count(value) > 1), None)
+        if twice is not None:
+            raise ValueError(f"There are two pages with the {what} {twice!r}.")
+    taken = {page.address for page in pages} & {page.file.stem for page in pages}
+    if taken:
+        raise ValueError(f"The address {taken.pop()!r} is the name of a page's file.")
+    return tuple(sorted(pages, key=lambda page: page.position))
+
+
+@cache
+def pages() -> tuple[Page, ...]:
+    """The pages of the app."""
+    return read_pages(FOLDERS)
+
+
+def _read(file: Path) -> Page | None:
+    for node in ast.parse(file.read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["PAGE"]:
+            return Page(file, **ast.literal_eval(node.value))
+    return None

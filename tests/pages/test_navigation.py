@@ -1,0 +1,43 @@
+"""Pages say what they are called without being run."""
+
+from pathlib import Path
+
+import pytest
+
+from dashboard.navigation import pages, read_pages
+
+PAGE = 'PAGE = {{"title": "A", "icon": ":material/star:", "address": "{address}", "position": {position}}}\nraise OSError\n'
+
+
+def folder_of(folder: Path, *files: tuple[str, str, int]) -> list[Path]:
+    for name, address, position in files:
+        (folder / f"{name}.py").write_text(PAGE.format(address=address, position=position))
+    (folder / "helper.py").write_text("raise OSError\n")
+    return [folder]
+
+
+def test_the_apps_own() -> None:
+    assert [page.title for page in pages()] == [
+        "Explore",
+        "Heads",
+        "Attribution",
+        "Before and after",
+        "Fine-tune",
+        "BertViz",
+        "How to read this",
+    ]
+    assert [page.address for page in pages()][:2] == ["", "heads"]
+
+
+def test_pages_are_read_and_not_run(tmp_path: Path) -> None:
+    found = read_pages(folder_of(tmp_path, ("b", "one", 2), ("c", "two", 1)))
+    assert [(page.address, page.file.name) for page in found] == [("two", "c.py"), ("one", "b.py")]
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [(("c", "one", 3), "the address 'one'"), (("c", "two", 2), "the position 2"), (("c", "b", 3), "'b' is the name")],
+)
+def test_what_cannot_stand_together(tmp_path: Path, other: tuple[str, str, int], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        read_pages(folder_of(tmp_path, ("b", "one", 2), other))
