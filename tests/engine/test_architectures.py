@@ -9,15 +9,17 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import transformers
 
-from dashboard.engine import load_model, trace
+from dashboard.engine import LoadedModel, load_model, trace
 from tests.architectures.builders import build
 from tests.architectures.listing import Architecture, architectures
-from tests.architectures.sweep import RESULT, TOLERANCE, Wrong, compare, examine
+from tests.architectures.sweep import RESULT, TOLERANCE, Wrong, compare, examine, given
 from tests.oracles import sites
 from tests.tiny import TEXT
 
@@ -118,6 +120,82 @@ def test_the_comparison_notices_what_is_wrong(tmp_path: Path) -> None:
         twin.model.layers[1].self_attn.q_proj.weight[0] *= 1.1
     with pytest.raises(Wrong, match="weights differ"):
         compare(found, twin)
+
+
+ROUNDED = {"causal": "codegen mixtral zamba2", "masked": "deberta", "seq2seq": "bart t5", "image": "vit"}
+
+
+def opened(kind: str, name: str, folder: Path) -> tuple[LoadedModel, Any]:
+    """The model, and its twin by eager attention whose hidden states are off by 1e-5 of themselves from the start.
+
+    That is some twenty times as much as a processor that sums in another order.
+    """
+    architecture = find(kind, name)
+    build(architecture, folder)
+    twin = getattr(transformers, architecture.class_name).from_pretrained(folder, attn_implementation="eager").eval()
+    noise = torch.Generator().manual_seed(0)
+    halves = [module for name, module in twin.named_modules() if name.endswith("coder.embed_tokens")]
+    for embedder in halves or [twin.get_input_embeddings()]:
+        embedder.register_forward_hook(
+            lambda module, args, states: states * (1 + 1e-5 * torch.randn(states.shape, generator=noise))
+        )
+    return load_model(str(folder), device="cpu", dtype="float32"), twin
+
+
+@pytest.mark.parametrize(("kind", "name"), listed(ROUNDED))
+def test_what_was_rounded_before_a_layer_is_not_held_against_it(kind: str, name: str, tmp_path: Path) -> None:
+    model, twin = opened(kind, name, tmp_path / "model")
+    source, options = given(model, kind)
+    found = trace(model, source, **options)
+    _, own = sites.attentions(twin, found.encoded.inputs)
+    drift = max(
+        float(np.abs(found.attention(layer, site=site) - weights).max())
+        for site, layers in own.items()
+        for layer, weights in layers.items()
+    )
+    assert drift > TOLERANCE, "the copies agree without it: the comparison would say nothing"
+    assert compare(found, twin)[0] <= TOLERANCE
+
+
+def _scale(network: Any) -> None:
+    for module in network.modules():
+        if hasattr(module, "scaling"):
+            module.scaling *= 1.01
+
+
+def _see_all(network: Any) -> None:
+    for module in network.modules():
+        if hasattr(module, "is_causal"):
+            module.is_causal = False
+            module.register_forward_pre_hook(lambda m, a, k: (a, {**k, "attention_mask": None}), with_kwargs=True)
+
+
+def _turn(network: Any) -> None:
+    network.model.rotary_emb.inv_freq *= 1.01
+
+
+def _read_other_values(network: Any) -> None:
+    with torch.no_grad():
+        network.model.layers[1].self_attn.v_proj.weight *= 1.01
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (_scale, "weights differ"),
+        (_see_all, "weights differ"),
+        (_turn, "weights differ"),
+        (_read_other_values, "attention puts out differs"),
+    ],
+)
+def test_a_fault_is_found_on_the_same_hidden_states(fault: Any, message: str, tmp_path: Path) -> None:
+    """Scores off by 1%, a missing mask, positions turned too far, other values: in the copy that is traced."""
+    model, twin = opened("causal", "qwen2", tmp_path / "model")
+    text, _ = given(model, "causal")
+    assert compare(trace(model, text), twin)[0] <= TOLERANCE
+    fault(model.network)
+    with pytest.raises(Wrong, match=message):
+        compare(trace(model, text), twin)
 
 
 def test_nothing_is_drawn_wrong() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-_OUTPUTS = {
+OUTPUTS = {
     "self": "attentions",
     "encoder": "encoder_attentions",
     "decoder": "decoder_attentions",
@@ -69,7 +69,7 @@ def attentions(model: Any, inputs: dict[str, torch.Tensor]) -> tuple[Any, dict[s
     double = model.config.is_encoder_decoder
     sites = {
         site: _by_layer(outputs[name], noted)
-        for site, name in _OUTPUTS.items()
+        for site, name in OUTPUTS.items()
         if (site != "self") == double and outputs.get(name)
     }
     return outputs, sites

@@ -6,7 +6,10 @@ import pytest
 
 from dashboard.navigation import pages, read_pages
 
-PAGE = 'PAGE = {{"title": "A", "icon": ":material/star:", "address": "{address}", "position": {position}}}\nraise OSError\n'
+PAGE = """
+PAGE = {{"title": "A", "icon": ":material/star:", "address": "{address}", "position": {position}}}
+raise OSError
+"""
 
 
 def folder_of(folder: Path, *files: tuple[str, str, int]) -> list[Path]:

@@ -37,8 +37,7 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="module")
 def own(found: Trace) -> dict[str, list[np.ndarray]]:
     """The twin's weights [head, query, key] of every site and layer."""
-    with torch.no_grad():
-        outputs = twin_of(found)(**found.encoded.inputs, output_attentions=True)
+    outputs = eager.outputs(twin_of(found), found.encoded.inputs, found.model.network)
     return {name: [layer[0].cpu().numpy() for layer in outputs[SITES[name].outputs]] for name in SITE_NAMES}
 
 

@@ -22,7 +22,7 @@ def case(request: pytest.FixtureRequest) -> tuple[Trace, np.ndarray, np.ndarray]
     model: LoadedModel = request.getfixturevalue(request.param)
     found = trace(model, TEXT)
     twin = eager.load(store.fetch(request.param), model.task.auto_class, str(model.device))
-    weights = eager.attentions(twin, found.encoded.inputs)
+    weights = eager.attentions(twin, found.encoded.inputs, found.model.network)
     n_tokens = len(found.tokens)
     visible = np.tri(n_tokens, dtype=bool) if model.task.causal else np.ones((n_tokens, n_tokens), bool)
     return found, weights, visible

@@ -126,8 +126,8 @@ def test_every_kept_row_has_its_own_padding(tiny: LoadedModel, side: str) -> Non
     into = Recording(AttentionHooks(kept_rows=(1, 0)))
     with tiny.running(), torch.no_grad():
         forward(tiny, {"input_ids": ids, "attention_mask": mask}, into=into)
-        twin = eager.load(tiny.name, tiny.task.auto_class, str(tiny.device))
-        own = twin(input_ids=ids, attention_mask=mask, output_attentions=True).attentions
+    twin = eager.load(tiny.name, tiny.task.auto_class, str(tiny.device))
+    own = eager.outputs(twin, {"input_ids": ids, "attention_mask": mask}, tiny.network).attentions
     for row, place in enumerate(real):
         for captured, theirs in zip(into.layers[row], own, strict=True):
             ours = RebuiltLayer(captured).weights(slice(None), slice(0, n_tokens))

@@ -24,7 +24,7 @@ WITH_A_PLACE = ["llama", "gemma2 (soft cap)", "gpt_oss (sinks)", "bert for maske
 @pytest.mark.parametrize("name", WITH_A_PLACE)
 def test_raw_attention_and_rollout_are_rows_of_whole_matrices(name: str, tmp_path: Path, device: str) -> None:
     found, twin = traced(name, tmp_path, device)
-    weights, place = eager.attentions(twin, found.encoded.inputs), found.prediction.position
+    weights, place = eager.attentions(twin, found.encoded.inputs, found.model.network), found.prediction.position
     np.testing.assert_allclose(attribute(found, "rollout").scores, oracle.rollout(weights)[place], atol=1e-5)
     for layer, head in [("mean", "mean"), ("1", "mean"), ("mean", "2"), ("0", "3")]:
         expected, many = weights, [w for w in (layer, head) if w == "mean"]
@@ -49,7 +49,7 @@ def test_gradient_x_attention_is_a_row_of_the_products(name: str, contrast: bool
 def test_the_bundled_decoder_agrees_with_its_eager_twin(smollm2: LoadedModel) -> None:
     found = trace(smollm2, "The capital of France is Paris, and the capital of Italy is")
     twin = eager.load(store.fetch("smollm2"), smollm2.task.auto_class, str(smollm2.device))
-    weights = eager.attentions(twin, found.encoded.inputs)
+    weights = eager.attentions(twin, found.encoded.inputs, found.model.network)
     rolled = attribute(found, "rollout")
     np.testing.assert_allclose(rolled.scores, oracle.rollout(weights)[-1], atol=1e-5)
     assert [check.fine for check in rolled.checks] == [False]
@@ -73,7 +73,7 @@ def test_without_a_place_reading_follows_the_gradient(tmp_path: Path, device: st
     lengths = np.array([float(np.sqrt((row**2).sum())) for row in gradient[0].double().cpu().numpy()])
     np.testing.assert_allclose(question.reading(silent), lengths / lengths.sum(), atol=1e-5)
     rolled = attribute(found, "rollout")
-    weights = eager.attentions(twin, found.encoded.inputs)
+    weights = eager.attentions(twin, found.encoded.inputs, found.model.network)
     np.testing.assert_allclose(rolled.scores, (lengths / lengths.sum()) @ oracle.rollout(weights), atol=1e-5)
     assert "whole text" in rolled.notes[0]
 

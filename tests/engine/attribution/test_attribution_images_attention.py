@@ -24,7 +24,10 @@ SHARES = ["raw_attention", "rollout", "alti", "value_zeroing"]
 @pytest.mark.parametrize("name", READ_AT_CLASS)
 def test_followed_attention_starts_at_the_class_token(name: str, tmp_path: Path) -> None:
     found, twin = traced(name, tmp_path)
-    weights, pixels = eager.attentions(twin, found.encoded.inputs), found.encoded.inputs["pixel_values"]
+    weights, pixels = (
+        eager.attentions(twin, found.encoded.inputs, found.model.network),
+        found.encoded.inputs["pixel_values"],
+    )
     reading = np.eye(len(found.tokens))[0]
     np.testing.assert_allclose(ask(found).reading(silent), reading, atol=1e-6)
     np.testing.assert_allclose(attribute(found, "rollout").scores, attention_methods.rollout(weights)[0], atol=1e-5)
@@ -39,7 +42,7 @@ def test_models_that_are_read_start_there_too(tmp_path: Path) -> None:
     found, twin = traced("data2vec (read by eager)", tmp_path)
     reading = ask(found).reading(silent)
     assert reading.sum() == pytest.approx(1)
-    weights = eager.attentions(twin, found.encoded.inputs)
+    weights = eager.attentions(twin, found.encoded.inputs, found.model.network)
     np.testing.assert_allclose(
         attribute(found, "rollout").scores, reading @ attention_methods.rollout(weights), atol=1e-5
     )

@@ -125,8 +125,7 @@ def test_gradient_norm_and_integrated_gradients(found: Trace) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"layer": "1"}, {"layer": "0", "head": "1"}, {"head": "0"}])
 def test_raw_attention_is_the_row_from_which_the_token_is_written(found: Trace, options: dict[str, str]) -> None:
-    with torch.no_grad():
-        own = twin_of(found)(**found.encoded.inputs, output_attentions=True).cross_attentions
+    own = eager.outputs(twin_of(found), found.encoded.inputs, found.model.network).cross_attentions
     weights = np.stack([layer[0, :, STEP].cpu().numpy() for layer in own])  # [layer, head, key]
     chosen = {"layer": "mean", "head": "mean", **options}
     for axis, name in enumerate(("layer", "head")):

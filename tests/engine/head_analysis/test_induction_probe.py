@@ -28,7 +28,7 @@ def test_the_probe_is_read_off_eager_attention(name: str, tmp_path: Path, device
         assert len(tokens) == 2 * n + 1
         assert tokens[1 : n + 1] == tokens[n + 1 :]
         assert len(set(tokens)) == n + 1
-        weights = eager.attentions(twin, {"input_ids": ids[None]})
+        weights = eager.attentions(twin, {"input_ids": ids[None]}, model.network)
         found = np.zeros(weights.shape[:2])
         for q in range(n + 1, 2 * n + 1):
             key = tokens.index(tokens[q]) + 1  # what followed the same token before

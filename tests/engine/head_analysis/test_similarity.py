@@ -36,7 +36,7 @@ def test_all_pairs_equal_the_definition(
     found = trace(model, TEXT)
     result = head_similarity(found)
     twin = eager.load(folder, model.task.auto_class, device)
-    weights = eager.attentions(twin, found.encoded.inputs)
+    weights = eager.attentions(twin, found.encoded.inputs, found.model.network)
     expected = [[similarity.similarity(weights[a], weights[b]) for b in result.heads] for a in result.heads]
     assert len(result.heads) == weights.shape[0] * weights.shape[1]
     assert np.std(expected) > 1e-2

@@ -26,7 +26,7 @@ def test_scores_equal_their_oracles(
     text = Text(model.task.causal, [token.id for token in found.tokens], [token.special for token in found.tokens])
     monkeypatch.setattr("dashboard.engine.attention.layers.BLOCK_WEIGHTS", 500)  # so that rows come in several blocks
     twin = eager.load(store.fetch(name), model.task.auto_class, str(model.device))
-    weights = eager.attentions(twin, found.encoded.inputs)
+    weights = eager.attentions(twin, found.encoded.inputs, found.model.network)
     expected = np.array([[ORACLES[score](head, text) for head in layer] for layer in weights])
     scores = found.head_scores(score)
     if score == "next_token" and model.task.causal:

@@ -21,7 +21,7 @@ from dashboard.engine.attention.layout import SITES
 from dashboard.engine.attention.recording import Recording, recording
 from dashboard.engine.errors import Unsupported
 
-TOLERANCE = 1e-5
+TOLERANCE = 1e-5  # float32, on the same hidden states; writing step by step stays below 2e-6 with noise of 3e-7 as well
 
 
 @pytest.fixture(scope="module", params=list(SEQ2SEQ_ARCHITECTURES))
@@ -41,8 +41,7 @@ def assert_equal(ours: np.ndarray, theirs: np.ndarray) -> None:
 @pytest.mark.parametrize("target", [TARGET, "drink"])
 def test_every_site_layer_and_head_equals_eager(tiny: LoadedModel, target: str) -> None:
     found = trace(tiny, TEXT, target=target)
-    with torch.no_grad():
-        own = twin_of(tiny)(**found.encoded.inputs, output_attentions=True)
+    own = eager.outputs(twin_of(tiny), found.encoded.inputs, tiny.network)
     assert tiny.captures
     assert found.output_error is not None
     assert found.output_error < TOLERANCE
@@ -166,7 +165,7 @@ def test_padding_of_the_source_is_respected(tiny: LoadedModel, side: str) -> Non
     }
     with recording(Recording(AttentionHooks(kept_rows=(0,)))) as recorded, tiny.running(), torch.no_grad():
         tiny.network(**padded)
-        own = twin_of(tiny)(**padded, output_attentions=True)
+    own = eager.outputs(twin_of(tiny), padded, tiny.network)
     real = slice(5, None) if side == "left" else slice(0, ids.shape[1])
     hidden = slice(0, 5) if side == "left" else slice(ids.shape[1], None)
     for site, layers in tiny.verification.layout.arrange(recorded.layers[0]).items():
@@ -183,8 +182,7 @@ def test_models_without_the_interface_are_read(name: str, tmp_path: Path, device
     model = opened(name, tmp_path, device)
     assert model.verification.method == "eager"
     found = trace(model, TEXT, target=TARGET)
-    with torch.no_grad():
-        own = twin_of(model)(**found.encoded.inputs, output_attentions=True)
+    own = eager.outputs(twin_of(model), found.encoded.inputs, model.network)
     assert [(site.name, site.n_layers, site.n_heads) for site in found.sites] == [
         ("cross", 2, 2),
         ("decoder", 2, 2),
@@ -220,8 +218,7 @@ def test_long_inputs_of_t5_stay_exact_and_linear_in_memory(name: str, tmp_path: 
         assert len(found.tokens) == n_words
     assert kept[300] / kept[150] == pytest.approx(kept[150] / kept[75], rel=0.03)
     assert kept[300] < 2.1 * kept[150]
-    with torch.no_grad():
-        own = twin_of(model)(**found.encoded.inputs, output_attentions=True)
+    own = eager.outputs(twin_of(model), found.encoded.inputs, model.network)
     for site in found.sites:
         for layer in range(site.n_layers):
             assert_equal(found.attention(layer, site=site.name), own[SITES[site.name].outputs][layer][0].cpu().numpy())

@@ -49,7 +49,7 @@ def test_weights_are_those_of_the_eager_model(name: str, tmp_path: Path, device:
     found = trace(model, photo())
     assert model.captures == ("eager" not in name)
     twin = type(model.network).from_pretrained(tmp_path, attn_implementation="eager").to(device).eval()
-    expected = eager.attentions(twin, found.encoded.inputs)
+    expected = eager.attentions(twin, found.encoded.inputs, found.model.network)
     (site,) = found.sites
     assert expected.shape[:2] == (site.n_layers, site.n_heads) == (3, 4)
     for layer, weights in enumerate(expected):
@@ -164,7 +164,9 @@ def test_images_of_other_shapes_have_other_grids(tmp_path: Path) -> None:
         assert found.picture is not None
         assert (found.picture.rows, found.picture.columns) == shape
         assert len(found.tokens) == shape[0] * shape[1] + 1
-        np.testing.assert_allclose(found.attention(1), eager.attentions(twin, found.encoded.inputs)[1], atol=1e-5)
+        np.testing.assert_allclose(
+            found.attention(1), eager.attentions(twin, found.encoded.inputs, found.model.network)[1], atol=1e-5
+        )
 
 
 def test_shades_of_grey(tmp_path: Path) -> None:
@@ -198,7 +200,7 @@ def test_the_part_that_sees_is_that_of_the_whole_model(name: str, whole: str, tm
     model = opened(name, tmp_path)
     found = trace(model, photo())
     twin = getattr(transformers, whole).from_pretrained(tmp_path, attn_implementation="eager").eval().vision_model
-    weights = eager.attentions(twin, found.encoded.inputs)
+    weights = eager.attentions(twin, found.encoded.inputs, found.model.network)
     for layer in range(3):
         np.testing.assert_allclose(found.attention(layer), weights[layer], atol=1e-5)
 

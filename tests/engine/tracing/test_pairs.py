@@ -27,10 +27,11 @@ def test_a_pair_is_what_the_library_makes_of_it(minilm: LoadedModel) -> None:
     theirs = transformers.AutoTokenizer.from_pretrained(store.fetch("minilm"))(FIRST, SECOND, return_tensors="pt")
     assert theirs["token_type_ids"].max() == 1, "without types the comparison would not see them lost"
     theirs = {name: tensor.to(minilm.device) for name, tensor in theirs.items()}
-    expected = eager.attentions(twin, theirs)
+    expected = eager.attentions(twin, theirs, minilm.network)
     ours = np.stack([found.attention(layer) for layer in range(minilm.facts.n_layers)])
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-5)
-    untyped = eager.attentions(twin, {**theirs, "token_type_ids": torch.zeros_like(theirs["token_type_ids"])})
+    without = {**theirs, "token_type_ids": torch.zeros_like(theirs["token_type_ids"])}
+    untyped = eager.attentions(twin, without, minilm.network)
     assert np.abs(untyped - expected).max() > 1e-3
     types = theirs["token_type_ids"][0].tolist()
     assert [token.segment for token in found.tokens] == types  # BERT's own types: each [SEP] ends its text
