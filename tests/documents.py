@@ -11,6 +11,7 @@ import typer
 
 from dashboard.__main__ import app
 from dashboard.engine import HEAD_SCORES, METHODS, METRICS, MODELS, PATTERNS
+from dashboard.engine.attention.layout import SITES
 from dashboard.engine.models.catalog import CatalogModel
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,6 +100,33 @@ def _architectures() -> str:
     )
 
 
+STREAMS = {
+    "sum": "x + o (pre-norm)",
+    "normed sum": "N(x + o) (post-norm)",
+    "sum of normed": "x + N(o)",
+}
+"""What a layer's attention leaves in the residual stream: x the stream, o what the heads put out, N a norm."""
+
+
+def _wiring() -> str:
+    """How attention joins the residual stream in the architectures that are captured."""
+    findings = json.loads((DOCS / "architectures.json").read_text("utf-8"))
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in findings:
+        for site, streams in (row.get("wiring") or {}).items():
+            kind = " or ".join(STREAMS[stream] for stream in streams) or "not found"
+            groups.setdefault((site, kind), []).append(row)
+    order = sorted(
+        groups, key=lambda group: (list(SITES).index(group[0]), group[1] == "not found", -len(groups[group]))
+    )
+    rows = [[SITES[site].title, kind, _names(groups[site, kind])] for site, kind in order]
+    return _table(["attention", "joins the stream as", "architectures"], rows)
+
+
+def _names(rows: list[dict[str, Any]]) -> str:
+    return " ".join(dict.fromkeys(f"`{row['model_type']}`" for row in rows))
+
+
 def _named(rows: list[dict[str, Any]], by_reason: bool) -> str:
     """Architectures by name; where there is a reason, those that share it together."""
     if not by_reason:
@@ -169,6 +197,7 @@ def tables() -> dict[str, str]:
         "commands": _commands(),
         "options": _options(),
         "architectures": _architectures(),
+        "wiring": _wiring(),
         "methods": _methods(),
         "metrics": _metrics(),
         "study": _study(),

@@ -1,5 +1,7 @@
 """The names of the public face and the modules they live in; `__init__.py` imports each when it is first used."""
 
+from .attention.hooks import AttentionHooks as AttentionHooks
+from .attention.hooks import RowChanges as RowChanges
 from .attention.verification_result import Verification as Verification
 from .attention.views import HeatMap as HeatMap
 from .attribution.attribute import attribute as attribute

@@ -13,7 +13,7 @@ from dashboard.engine.tracing.summary import TraceKey
 from dashboard.runtime.backend.live import find_trace
 from dashboard.runtime.backend.shelves import finished, known_job, result_job
 from dashboard.runtime.descriptions import MethodFacts, Option, facts
-from dashboard.runtime.jobs import Ticket
+from dashboard.runtime.jobs import JobHandle
 
 if TYPE_CHECKING:
     from dashboard.engine import Trace
@@ -156,7 +156,7 @@ def together(costs: Sequence[Estimate]) -> Estimate:
     )
 
 
-def attribution_job(key: TraceKey, asked: Asked) -> Ticket[Attribution]:
+def attribution_job(key: TraceKey, asked: Asked) -> JobHandle[Attribution]:
     """Attributes one choice to the tokens of a trace.
 
     Raises:
@@ -173,13 +173,13 @@ def attribution_job(key: TraceKey, asked: Asked) -> Ticket[Attribution]:
         speeds[trace.model.serial, asked.method] = found.seconds / max(found.passes, 1) / len(trace.tokens)
         return found
 
-    return Ticket.of(result_job("attribution", (*key, *asked.key), work))
+    return JobHandle.of(result_job("attribution", (*key, *asked.key), work))
 
 
-def known_attribution(key: TraceKey, asked: Asked) -> Ticket[Attribution] | None:
+def known_attribution(key: TraceKey, asked: Asked) -> JobHandle[Attribution] | None:
     """The job of an attribution if there is one; starts nothing."""
     job = known_job("attribution", (*key, *asked.key))
-    return None if job is None else Ticket.of(job)
+    return None if job is None else JobHandle.of(job)
 
 
 def finished_attribution(key: TraceKey, asked: Asked) -> Attribution | None:

@@ -12,7 +12,7 @@ from dashboard.engine.tracing.summary import TraceKey
 from dashboard.runtime.backend.live import find_model, find_trace
 from dashboard.runtime.backend.shelves import finished, result_job
 from dashboard.runtime.descriptions import MetricFacts, facts
-from dashboard.runtime.jobs import Ticket
+from dashboard.runtime.jobs import JobHandle
 
 if TYPE_CHECKING:
     from dashboard.engine import Agreement, Flip, Leaderboard, Study
@@ -68,7 +68,7 @@ def _leaderboard_key(key: TraceKey, found: tuple[Attribution, ...], removal: str
     return (*key, removal, tuple(identity(one) for one in found))
 
 
-def leaderboard_job(key: TraceKey, found: tuple[Attribution, ...], removal: str) -> "Ticket[Leaderboard]":
+def leaderboard_job(key: TraceKey, found: tuple[Attribution, ...], removal: str) -> "JobHandle[Leaderboard]":
     """Tests attributions of a trace by taking tokens away.
 
     Raises:
@@ -81,7 +81,7 @@ def leaderboard_job(key: TraceKey, found: tuple[Attribution, ...], removal: str)
 
         return leaderboard(trace, found, removal=removal, progress=report)
 
-    return Ticket.of(result_job("leaderboard", _leaderboard_key(key, found, removal), work))
+    return JobHandle.of(result_job("leaderboard", _leaderboard_key(key, found, removal), work))
 
 
 def finished_leaderboard(key: TraceKey, found: tuple[Attribution, ...], removal: str) -> "Leaderboard | None":
@@ -115,7 +115,7 @@ def edits_of(text: str, own_words: str) -> "tuple[Edit, ...]":
     return (*edits(text), *([paraphrase(text, own_words)] if own_words else []))
 
 
-def sensitivity_job(key: TraceKey, found: Attribution, made: "tuple[Edit, ...]") -> "Ticket[tuple[Reaction, ...]]":
+def sensitivity_job(key: TraceKey, found: Attribution, made: "tuple[Edit, ...]") -> "JobHandle[tuple[Reaction, ...]]":
     """What each edit does to the prediction and to the attribution.
 
     Raises:
@@ -128,7 +128,7 @@ def sensitivity_job(key: TraceKey, found: Attribution, made: "tuple[Edit, ...]")
 
         return sensitivity(trace, found, made, report)
 
-    return Ticket.of(result_job("sensitivity", (*key, identity(found), made), work))
+    return JobHandle.of(result_job("sensitivity", (*key, identity(found), made), work))
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def numbers_cost(key: TraceKey, found: Attribution) -> float:
     return infidelity_cost(trace).passes + moved.passes
 
 
-def numbers_job(key: TraceKey, found: Attribution) -> Ticket[Numbers]:
+def numbers_job(key: TraceKey, found: Attribution) -> JobHandle[Numbers]:
     """Infidelity and the largest sensitivity of one attribution.
 
     Raises:
@@ -172,10 +172,10 @@ def numbers_job(key: TraceKey, found: Attribution) -> Ticket[Numbers]:
         except Unsupported as error:
             return Numbers(unfaithful, None, str(error))
 
-    return Ticket.of(result_job("numbers", (*key, identity(found)), work))
+    return JobHandle.of(result_job("numbers", (*key, identity(found)), work))
 
 
-def flip_job(key: TraceKey, towards: int | None, max_steps: int) -> "Ticket[Flip]":
+def flip_job(key: TraceKey, towards: int | None, max_steps: int) -> "JobHandle[Flip]":
     """Looks for substitutions that change the model's choice.
 
     Raises:
@@ -188,7 +188,7 @@ def flip_job(key: TraceKey, towards: int | None, max_steps: int) -> "Ticket[Flip
 
         return flip(trace, towards=towards, max_steps=max_steps, progress=report)
 
-    return Ticket.of(result_job("flip", (*key, towards, max_steps), work))
+    return JobHandle.of(result_job("flip", (*key, towards, max_steps), work))
 
 
 def read_texts(source: str | bytes, name: str = "the file") -> tuple[Row, ...]:
@@ -202,7 +202,9 @@ def read_texts(source: str | bytes, name: str = "the file") -> tuple[Row, ...]:
     return read_texts(source, name)
 
 
-def study_job(serial: int, texts: str, rows: tuple[Row, ...], methods: MethodOptions, removal: str) -> "Ticket[Study]":
+def study_job(
+    serial: int, texts: str, rows: tuple[Row, ...], methods: MethodOptions, removal: str
+) -> "JobHandle[Study]":
     """Tests methods on many texts.
 
     Args:
@@ -223,4 +225,4 @@ def study_job(serial: int, texts: str, rows: tuple[Row, ...], methods: MethodOpt
         options = {name: dict(chosen) for name, chosen in methods}
         return evaluate(model, rows, options, removal=removal, options=options, progress=report)
 
-    return Ticket.of(result_job("study", (serial, texts, len(rows), methods, removal), work))
+    return JobHandle.of(result_job("study", (serial, texts, len(rows), methods, removal), work))

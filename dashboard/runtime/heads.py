@@ -13,7 +13,7 @@ from dashboard.engine.tracing.summary import TraceKey
 from dashboard.runtime.backend.live import find_model, find_trace
 from dashboard.runtime.backend.shelves import finished, result_job
 from dashboard.runtime.descriptions import ScoreFacts, facts
-from dashboard.runtime.jobs import Ticket
+from dashboard.runtime.jobs import JobHandle
 
 if TYPE_CHECKING:
     from dashboard.engine import Similarity
@@ -89,7 +89,7 @@ def query_key(key: TraceKey, site: str, layer: int, head: int, query: int) -> "Q
     return query_key(find_trace(key), layer, head, query, site)
 
 
-def scores_job(key: TraceKey, site: str) -> Ticket[dict[str, np.ndarray]]:
+def scores_job(key: TraceKey, site: str) -> JobHandle[dict[str, np.ndarray]]:
     """All head scores of a site, in one pass.
 
     Raises:
@@ -100,7 +100,7 @@ def scores_job(key: TraceKey, site: str) -> Ticket[dict[str, np.ndarray]]:
     def work(report: Progress) -> dict[str, np.ndarray]:
         return trace.all_head_scores(site=site, progress=report)
 
-    return Ticket.of(result_job("scores", (*key, site), work))
+    return JobHandle.of(result_job("scores", (*key, site), work))
 
 
 def finished_scores(key: TraceKey, site: str) -> dict[str, np.ndarray] | None:
@@ -109,7 +109,7 @@ def finished_scores(key: TraceKey, site: str) -> dict[str, np.ndarray] | None:
     return found
 
 
-def similarity_job(key: TraceKey, site: str) -> "Ticket[Similarity]":
+def similarity_job(key: TraceKey, site: str) -> "JobHandle[Similarity]":
     """How alike any two heads of a site are.
 
     Raises:
@@ -122,7 +122,7 @@ def similarity_job(key: TraceKey, site: str) -> "Ticket[Similarity]":
 
         return head_similarity(trace, progress=report, site=site)
 
-    return Ticket.of(result_job("similarity", (*key, site), work))
+    return JobHandle.of(result_job("similarity", (*key, site), work))
 
 
 def grouped(alike: "Similarity") -> "tuple[Clusters, Map]":
@@ -154,7 +154,7 @@ def row_correlation(key: TraceKey, site: str, a: Head, b: Head, query: int) -> f
     return row_correlation(find_trace(key), a, b, query, site=site)
 
 
-def changes_job(before: TraceKey, after: TraceKey, site: str) -> Ticket[np.ndarray]:
+def changes_job(before: TraceKey, after: TraceKey, site: str) -> JobHandle[np.ndarray]:
     """How far each head moved from one model to another, on the same input.
 
     Raises:
@@ -167,10 +167,10 @@ def changes_job(before: TraceKey, after: TraceKey, site: str) -> Ticket[np.ndarr
 
         return head_changes(first, second, report, site=site)
 
-    return Ticket.of(result_job("changes", (second.model.serial, after, before, site), work))
+    return JobHandle.of(result_job("changes", (second.model.serial, after, before, site), work))
 
 
-def probe_job(serial: int) -> Ticket[np.ndarray]:
+def probe_job(serial: int) -> JobHandle[np.ndarray]:
     """The induction probe: one score for each head, on random tokens twice.
 
     Raises:
@@ -183,10 +183,10 @@ def probe_job(serial: int) -> Ticket[np.ndarray]:
 
         return induction_probe(model, progress=report)
 
-    return Ticket.of(result_job("probe", (serial,), work))
+    return JobHandle.of(result_job("probe", (serial,), work))
 
 
-def importance_job(key: TraceKey, target: int, site: str) -> Ticket[np.ndarray]:
+def importance_job(key: TraceKey, target: int, site: str) -> JobHandle[np.ndarray]:
     """What each head contributes to one choice's logit.
 
     Raises:
@@ -199,4 +199,4 @@ def importance_job(key: TraceKey, target: int, site: str) -> Ticket[np.ndarray]:
 
         return head_importance(trace, target, progress=report, site=site)
 
-    return Ticket.of(result_job("importance", (*key, target, site), work))
+    return JobHandle.of(result_job("importance", (*key, target, site), work))

@@ -1,4 +1,4 @@
-"""Jobs as pages see them: a ticket to hold, and how far the work is. For pages."""
+"""Jobs as pages see them: a handle to hold, and how far the work is. For pages."""
 
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -16,19 +16,19 @@ T = TypeVar("T")
 
 @st.cache_resource(show_spinner=False)
 def _jobs() -> WeakValueDictionary[str, Job[Any]]:
-    """The jobs that pages have tickets of, for as long as a shelf or their thread keeps them."""
+    """The jobs that pages have handles of, for as long as a shelf or their thread keeps them."""
     return WeakValueDictionary()
 
 
 @dataclass(frozen=True)
-class Ticket(Generic[T]):
+class JobHandle(Generic[T]):
     """By which a job is found again; T is what its result will be."""
 
     id: str
 
     @classmethod
-    def of(cls, job: Job[Any]) -> "Ticket[T]":
-        """The ticket of a job."""
+    def of(cls, job: Job[Any]) -> "JobHandle[T]":
+        """The handle of a job."""
         _jobs()[job.id] = job
         return cls(job.id)
 
@@ -63,27 +63,27 @@ class JobState(Generic[T]):
         return cls(job.message, job.fraction, done, job.stopped, value_of(job.result), job.error)
 
 
-def look(ticket: Ticket[T]) -> JobState[T]:
+def look(handle: JobHandle[T]) -> JobState[T]:
     """How far a job is now."""
-    return JobState.of(_jobs().get(ticket.id))
+    return JobState.of(_jobs().get(handle.id))
 
 
-def wait(ticket: Ticket[T], seconds: float = 0.0) -> JobState[T]:
+def wait(handle: JobHandle[T], seconds: float = 0.0) -> JobState[T]:
     """How far a job is when it has ended, or after so many seconds; this session waits for it from now on."""
-    job = _jobs().get(ticket.id)
+    job = _jobs().get(handle.id)
     if job is not None:
         job.join(session())
         job.wait(seconds)
     return JobState.of(job)
 
 
-def leave(ticket: Ticket[T]) -> None:
+def leave(handle: JobHandle[T]) -> None:
     """Says that this session no longer waits; work that nobody waits for stops."""
-    if (job := _jobs().get(ticket.id)) is not None:
+    if (job := _jobs().get(handle.id)) is not None:
         job.leave(session())
 
 
-def retry(ticket: Ticket[T]) -> None:
+def retry(handle: JobHandle[T]) -> None:
     """Forgets a job that failed or was stopped: who asks for the same again starts it anew."""
-    if (job := _jobs().get(ticket.id)) is not None:
+    if (job := _jobs().get(handle.id)) is not None:
         job.retry()

@@ -6,7 +6,7 @@ from dashboard.engine.models.summary import ModelSummary
 from dashboard.engine.progress import Progress
 from dashboard.runtime.backend import access as visitors
 from dashboard.runtime.backend.shelves import model_shelf, wait_for, waited_for
-from dashboard.runtime.jobs import Ticket
+from dashboard.runtime.jobs import JobHandle
 
 if TYPE_CHECKING:
     from dashboard.engine import LoadedModel
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def model_job(
     source: str, device: str | None = None, dtype: str | None = None, *, beside: str = ""
-) -> Ticket[ModelSummary]:
+) -> JobHandle[ModelSummary]:
     """Loads a model, downloading it where it is not here yet.
 
     A session waits for one model at a time, and leaves the load that it waited for before.
@@ -37,4 +37,4 @@ def model_job(
     if job.error is not None and waited_for("model", beside) is not job:
         job.retry()  # who opens it anew may have mended what was wrong
         job = model_shelf().get(key, work)
-    return Ticket.of(wait_for("model", job, beside))
+    return JobHandle.of(wait_for("model", job, beside))

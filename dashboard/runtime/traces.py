@@ -10,7 +10,7 @@ from dashboard.engine.tracing.summary import TraceKey, TraceSummary
 from dashboard.runtime import images
 from dashboard.runtime.backend import live
 from dashboard.runtime.backend.shelves import result_job
-from dashboard.runtime.jobs import Ticket
+from dashboard.runtime.jobs import JobHandle
 
 if TYPE_CHECKING:
     from dashboard.engine import Generation, Trace
@@ -37,7 +37,7 @@ class Given:
     image: str | None = None
 
 
-def trace_job(serial: int, given: Given, *, beside: str = "") -> Ticket[TraceSummary]:
+def trace_job(serial: int, given: Given, *, beside: str = "") -> JobHandle[TraceSummary]:
     """Runs a model on a text, on what it said after it, or on an image.
 
     Args:
@@ -56,7 +56,7 @@ def trace_job(serial: int, given: Given, *, beside: str = "") -> Ticket[TraceSum
         shown = given.text if given.image is None else images.find(given.image)
         return trace(model, shown, report, continued=given.continued, at=given.at, target=given.target)
 
-    return Ticket.of(result_job("trace", (serial, given), work, beside=beside))
+    return JobHandle.of(result_job("trace", (serial, given), work, beside=beside))
 
 
 def is_here(key: TraceKey) -> bool:
@@ -74,7 +74,7 @@ def pin(key: TraceKey, place: str = "") -> None:
     live.pin(key, place)
 
 
-def target_job(serial: int, text: Words, n_beams: int) -> "Ticket[Generation]":
+def target_job(serial: int, text: Words, n_beams: int) -> "JobHandle[Generation]":
     """What a model writes from a source, with so many beams.
 
     Raises:
@@ -88,10 +88,10 @@ def target_job(serial: int, text: Words, n_beams: int) -> "Ticket[Generation]":
 
         return generate(model, text, LONGEST_TARGET, report, n_beams=n_beams)
 
-    return Ticket.of(result_job("generation", (serial, text, "target", n_beams), work))
+    return JobHandle.of(result_job("generation", (serial, text, "target", n_beams), work))
 
 
-def generation_job(serial: int, text: Words, n_tokens: int) -> "Ticket[Generation]":
+def generation_job(serial: int, text: Words, n_tokens: int) -> "JobHandle[Generation]":
     """What the model says after a text, token by token.
 
     Raises:
@@ -104,7 +104,7 @@ def generation_job(serial: int, text: Words, n_tokens: int) -> "Ticket[Generatio
 
         return generate(model, text, n_tokens, report)
 
-    return Ticket.of(result_job("generation", (serial, text, n_tokens), work))
+    return JobHandle.of(result_job("generation", (serial, text, n_tokens), work))
 
 
 def choice(key: TraceKey, index: int) -> Choice:

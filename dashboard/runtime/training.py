@@ -21,7 +21,7 @@ from dashboard.engine.progress import Progress
 from dashboard.runtime.backend import access as visitors
 from dashboard.runtime.backend.jobs import Job
 from dashboard.runtime.backend.shelves import known_job, result_job, waited_for
-from dashboard.runtime.jobs import JobState, Ticket
+from dashboard.runtime.jobs import JobHandle, JobState
 from dashboard.training.results import Epoch, FineTuned, Step
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def find(training_id: str | None) -> Training | None:
     return None if training is None else training.state
 
 
-def examples_job(source: str) -> "Ticket[Examples]":
+def examples_job(source: str) -> "JobHandle[Examples]":
     """The texts of a data set on the Hub, or of a file that visitors may open.
 
     What failed before, or what another file than before has, is read anew.
@@ -207,7 +207,7 @@ def examples_job(source: str) -> "Ticket[Examples]":
 
         return open_examples(source, report, access)
 
-    return Ticket.of(result_job("examples", key, work))
+    return JobHandle.of(result_job("examples", key, work))
 
 
 def _written_at(source: str, access: Access) -> int | None:

@@ -16,6 +16,7 @@ import transformers
 
 from dashboard.engine import load_model, trace
 from dashboard.engine.errors import EngineError
+from dashboard.engine.internals.wiring import wiring
 from tests.architectures.builders import CannotBuild, build, random_image
 from tests.architectures.listing import Architecture, architectures
 from tests.oracles import sites
@@ -47,6 +48,7 @@ class Finding:
         difference: Largest difference of one weight from the model's own on the same hidden states, in one digit; None
             where nothing is drawn.
         gaps: Layers that have no softmax attention, by site; sites without gaps are left out.
+        wiring: How attention joins the residual stream at each site, each kind once; none where it was not found.
         reason: Why it was refused or not built; what is wrong.
     """
 
@@ -56,6 +58,7 @@ class Finding:
     outcome: str
     difference: float | None = None
     gaps: dict[str, list[int]] | None = None
+    wiring: dict[str, list[str]] | None = None
     reason: str = ""
 
 
@@ -114,6 +117,17 @@ def compare(found: Any, twin: Any) -> tuple[float, dict[str, list[int]]]:
     return largest, {name: missing for name, missing in gaps.items() if missing}
 
 
+def wired(model: Any) -> dict[str, list[str]] | None:
+    """How attention joins the residual stream at each site of a model; None where it is read by eager."""
+    if not model.captures:
+        return None
+    try:
+        found = wiring(model).found
+    except EngineError:  # its layers cannot be told apart
+        return {site: [] for site in model.verification.layout.n_layers}
+    return {one.site: list(one.streams) if one.n_projections == one.n_layers else [] for one in found}
+
+
 def examine(architecture: Architecture, folder: Path) -> Finding:
     """Builds it in that folder, opens and traces it as a user would, and compares."""
     names = (architecture.kind, architecture.model_type, architecture.class_name)
@@ -136,7 +150,8 @@ def examine(architecture: Architecture, folder: Path) -> Finding:
         return Finding(*names, "WRONG", reason=str(error))
     except Exception as error:  # noqa: BLE001 - any that is not the engine's is a finding
         return Finding(*names, "CRASH", reason=f"{type(error).__name__}: {error}")
-    return Finding(*names, f"exact by {model.verification.method}", float(f"{difference:.0e}"), gaps or None)
+    outcome = f"exact by {model.verification.method}"
+    return Finding(*names, outcome, float(f"{difference:.0e}"), gaps or None, wired(model))
 
 
 def _child(architecture: Architecture, answers: Any) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.engine.errors import EngineError
 from dashboard.panels.common.formatting import plain
 from dashboard.runtime import jobs
-from dashboard.runtime.jobs import Ticket
+from dashboard.runtime.jobs import JobHandle
 
 T = TypeVar("T")
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 0.4
 
 
-def result_of(job: Ticket[T], key: str, *, narrow: bool = False) -> T | None:
+def result_of(job: JobHandle[T], key: str, *, narrow: bool = False) -> T | None:
     """The job's result; while there is none, draws its progress, or its error with a way to try again.
 
     Args:
@@ -46,7 +46,7 @@ def result_of(job: Ticket[T], key: str, *, narrow: bool = False) -> T | None:
     return now.result
 
 
-def is_running(job: Ticket[T] | None, key: str) -> bool:
+def is_running(job: JobHandle[T] | None, key: str) -> bool:
     """True while this session waits for the job: it is neither done nor cancelled here."""
     return job is not None and not jobs.look(job).done and st.session_state.get(f"{key}_cancelled") != job
 
@@ -65,19 +65,19 @@ def errors_shown() -> Iterator[None]:
         show_error(error)
 
 
-def _cancel(job: Ticket[T], key: str) -> None:
+def _cancel(job: JobHandle[T], key: str) -> None:
     st.session_state[f"{key}_cancelled"] = job
     jobs.leave(job)
 
 
-def _start_again(job: Ticket[T], key: str) -> None:
+def _start_again(job: JobHandle[T], key: str) -> None:
     del st.session_state[f"{key}_cancelled"]
     if jobs.look(job).stopped:
         jobs.retry(job)
 
 
 @st.fragment(run_every=0.3)
-def _progress(job: Ticket[T], key: str, narrow: bool) -> None:
+def _progress(job: JobHandle[T], key: str, narrow: bool) -> None:
     now = jobs.wait(job)
     if now.done or st.session_state.get(f"{key}_cancelled") == job:
         st.rerun()

@@ -15,7 +15,7 @@ from dashboard.panels.inputs.input_boxes import reads_images
 from dashboard.panels.sidebar.load_options import load_as
 from dashboard.runtime import examples, images, jobs, models, resources, training
 from dashboard.runtime.examples import Example
-from dashboard.runtime.jobs import Ticket
+from dashboard.runtime.jobs import JobHandle
 
 
 def sidebar() -> Callable[[], None]:
@@ -93,7 +93,7 @@ def until_loaded(view: state.View) -> None:
 
 
 @st.fragment(run_every=1.0)
-def _until_done(job: Ticket[ModelSummary]) -> None:
+def _until_done(job: JobHandle[ModelSummary]) -> None:
     if jobs.look(job).done:
         st.rerun()
 

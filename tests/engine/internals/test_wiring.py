@@ -8,6 +8,8 @@ from tiny import TEXT, make_folder
 from dashboard.engine import load_model, trace
 from dashboard.engine.errors import Unsupported
 from dashboard.engine.internals.wiring import LayerWiring, wiring
+from tests.architectures.builders import build
+from tests.architectures.listing import architectures
 
 WRITERS = {"t5": "sum", "bart": "normed sum", "mbart": "sum", "marian": "normed sum"}
 """Encoder–decoders and how attention joins their stream, as their own forward functions are written."""
@@ -58,6 +60,15 @@ def test_one_stack(name: str, stream: str, has_final_norm: bool, tmp_path: Path)
     assert (found.site, found.n_layers, found.streams) == ("self", model.facts.n_layers, (stream,))
     assert found.n_projections == found.n_layers
     assert (wiring(model).final_norm is not None) == has_final_norm
+
+
+@pytest.mark.parametrize(("kind", "name"), [("masked", "modernbert"), ("causal", "opt")])
+def test_unusual_first_layers_and_flat_tokens(kind: str, name: str, tmp_path: Path) -> None:
+    """ModernBERT's first layer has no norm before attention; OPT's MLP reads all tokens of a batch in one row."""
+    (architecture,) = (one for one in architectures() if (one.kind, one.model_type) == (kind, name))
+    build(architecture, tmp_path / "model")
+    (found,) = wiring(load_model(str(tmp_path / "model"), device="cpu")).found
+    assert found.streams == ("sum",)
 
 
 def test_what_is_read_by_eager_says_so(tmp_path: Path) -> None:

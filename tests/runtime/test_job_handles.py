@@ -1,4 +1,4 @@
-"""Tickets: how pages follow work without holding it."""
+"""Handles: how pages follow work without holding it."""
 
 import gc
 import pickle
@@ -8,7 +8,7 @@ from typing import Any
 from dashboard.engine.errors import InvalidInput, NotInMemory
 from dashboard.runtime import jobs
 from dashboard.runtime.backend.jobs import Job, Shelf
-from dashboard.runtime.jobs import Ticket
+from dashboard.runtime.jobs import JobHandle
 
 
 def test_a_ticket_that_was_pickled_finds_its_job() -> None:
@@ -19,8 +19,8 @@ def test_a_ticket_that_was_pickled_finds_its_job() -> None:
         go.wait(10)
         return 42
 
-    job: Ticket[int] = pickle.loads(pickle.dumps(Ticket.of(shelf.get("a", work))))
-    assert job == Ticket.of(shelf.get("a", work))
+    job: JobHandle[int] = pickle.loads(pickle.dumps(JobHandle.of(shelf.get("a", work))))
+    assert job == JobHandle.of(shelf.get("a", work))
     while jobs.look(job).message != "half":
         pass
     now = jobs.look(job)
@@ -37,14 +37,14 @@ def test_leaving_stops_it_and_trying_again_starts_it_anew() -> None:
         report("on", 0.5)
         return 1
 
-    job: Ticket[int] = Ticket.of(shelf.get("a", work))
+    job: JobHandle[int] = JobHandle.of(shelf.get("a", work))
     assert not jobs.wait(job).done
     jobs.leave(job)
     assert jobs.look(job).stopped
     go.set()
     assert jobs.wait(job, 10).result is None
     jobs.retry(job)
-    again: Ticket[int] = Ticket.of(shelf.get("a", work))
+    again: JobHandle[int] = JobHandle.of(shelf.get("a", work))
     assert again != job
     assert jobs.wait(again, 10).result == 1
 
@@ -54,7 +54,7 @@ def test_an_error_arrives() -> None:
         raise InvalidInput("No.", "Again.")
 
     shelf = Shelf(4)
-    job: Ticket[int] = Ticket.of(shelf.get("a", work))
+    job: JobHandle[int] = JobHandle.of(shelf.get("a", work))
     error = jobs.wait(job, 10).error
     assert isinstance(error, InvalidInput)
     assert pickle.loads(pickle.dumps(error)).remedy == "Again."
@@ -62,7 +62,7 @@ def test_an_error_arrives() -> None:
 
 def test_a_ticket_keeps_nothing_and_says_so() -> None:
     kept: Job[int] = Job(lambda report: 1)
-    job: Ticket[int] = Ticket.of(kept)
+    job: JobHandle[int] = JobHandle.of(kept)
     assert jobs.wait(job, 10).result == 1
     del kept
     while not isinstance(jobs.look(job).error, NotInMemory):  # its thread may take a moment to end
