@@ -1,5 +1,6 @@
 """The documents tell the truth: tables from the code, every option named, every path and picture there."""
 
+import json
 import re
 import subprocess
 import sys
@@ -81,3 +82,9 @@ def test_every_make_target_is_explained() -> None:
     assert declared
     for target in declared[1].split():
         assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE), target
+
+
+def test_the_readmes_number_of_architectures_is_that_of_the_sweep() -> None:
+    findings = json.loads((ROOT / "docs" / "architectures.json").read_text("utf-8"))
+    exact = sum(finding["outcome"].startswith("exact") for finding in findings)
+    assert f"Of {exact} architectures" in README.read_text("utf-8")

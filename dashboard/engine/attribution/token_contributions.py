@@ -9,8 +9,8 @@ from torch import Tensor
 
 from dashboard.engine.attention.layers import OUTPUT_TOLERANCE, RebuiltLayer, largest
 from dashboard.engine.attribution.result import Check
+from dashboard.engine.internals.layer_wiring import LayerWiring
 from dashboard.engine.internals.residual_stream import AroundAttention, SplitAttention
-from dashboard.engine.internals.wiring import LayerWiring
 
 
 class Contributions:

@@ -11,8 +11,9 @@ from torch import Tensor
 from dashboard.engine.attention import layers as attention_layers
 from dashboard.engine.attention.layers import RebuiltLayer, row_blocks
 from dashboard.engine.attention.recording import ModuleHook, Recording
+from dashboard.engine.internals.layer_wiring import LayerWiring
 from dashboard.engine.internals.module_calls import tensors
-from dashboard.engine.internals.wiring import LayerWiring, Wiring
+from dashboard.engine.internals.wiring import Wiring
 from dashboard.engine.tracing.trace import Trace
 
 ROWS_AT_ONCE = 64

@@ -7,7 +7,8 @@ from tiny import TEXT, make_folder
 
 from dashboard.engine import load_model, trace
 from dashboard.engine.errors import Unsupported
-from dashboard.engine.internals.wiring import LayerWiring, wiring
+from dashboard.engine.internals.layer_wiring import LayerWiring
+from dashboard.engine.internals.wiring import wiring
 from tests.architectures.builders import build
 from tests.architectures.listing import architectures
 
