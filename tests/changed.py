@@ -100,7 +100,7 @@ def _owners(path: Path, texts: dict[str, str]) -> set[str]:
         return {_module(path)}
     if path.is_relative_to(ROOT / "components"):
         package = next(folder for folder in path.parents if (folder / "__init__.py").exists())
-        return {"components.register" if package.name == "components" else _module(package)}
+        return {"components.register" if package.name == "components" else f"{_module(package)}.{package.name}"}
     names = {path.parent.name} if path.is_relative_to(ROOT / "dashboard" / "models") else {path.name, path.stem}
     return {module for module, text in texts.items() if any(f'"{name}"' in text for name in names)}
 

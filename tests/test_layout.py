@@ -1,5 +1,6 @@
 """The rules of the layout, read from the source: how long a file is, what lies where, and what nothing may load."""
 
+import ast
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -53,3 +54,12 @@ def test_no_page_loads_anything_from_elsewhere() -> None:
         if sign in path.read_text("utf-8")
     ]
     assert not found
+
+
+@pytest.mark.parametrize("path", [path for path in sources(CODE, ".py") if path.name == "__init__.py"], ids=name_of)
+def test_packages_hold_a_docstring_and_nothing_else(path: Path) -> None:
+    """So that importing one module never imports its neighbours."""
+    allowed = {"dashboard/__init__.py": 1, "dashboard/engine/__init__.py": 2}  # the version; the lazy public face
+    docstring, *rest = ast.parse(path.read_text("utf-8")).body
+    assert isinstance(docstring, ast.Expr)
+    assert len(rest) == allowed.get(name_of(path), 0)

@@ -118,7 +118,7 @@ def bertviz_page(weights: Sequence[torch.Tensor], tokens: list[str]) -> tuple[fl
 
 def _glance(found: Trace) -> tuple[float, int]:
     """Seconds and bytes of the head atlas: thumbnails of every head, with its scores."""
-    from components import head_atlas  # here, because it imports Streamlit
+    from components.head_atlas import head_atlas  # here, because it imports Streamlit
 
     started = time.perf_counter()
     scores = found.all_head_scores()

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from alignments import SOURCE, TARGET, TEXT, long_weights, weights
 
-from components import alignment
+from components.alignment import alignment
 from components.tokens import TokenLabel
 
 st.set_page_config(layout="wide")

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from chats import BANDS, CHAT, VALUES
 
-from components import token_strip
+from components.token_strip import token_strip
 from components.tokens import TokenLabel
 
 st.set_page_config(layout="wide")

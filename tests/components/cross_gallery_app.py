@@ -10,8 +10,10 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from components import head_atlas, heat_map, token_strip
-from components.heat_map import Axis
+from components.head_atlas import head_atlas
+from components.heat_map import heat_map
+from components.heat_map.heat_map import Axis
+from components.token_strip import token_strip
 from components.tokens import TokenLabel
 
 st.set_page_config(layout="wide")

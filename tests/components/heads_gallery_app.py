@@ -10,8 +10,11 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from components import head_atlas, head_lines, heat_map, query_key
-from components.heat_map import Axis
+from components.head_atlas import head_atlas
+from components.head_lines import head_lines
+from components.heat_map import heat_map
+from components.heat_map.heat_map import Axis
+from components.query_key import query_key
 from components.tokens import TokenLabel
 
 LAYERS, HEADS, SIDE = 30, 9, 64

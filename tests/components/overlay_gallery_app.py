@@ -11,7 +11,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from components import image_overlay
+from components.image_overlay import image_overlay
 
 ROOT = Path(__file__).parents[2]
 SCENE = np.asarray(Image.open(ROOT / "dashboard" / "data" / "scene.png").convert("RGB"))

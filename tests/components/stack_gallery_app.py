@@ -10,8 +10,8 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from components import strip_stack
-from components.strip_stack import Strip
+from components.strip_stack import strip_stack
+from components.strip_stack.strip_stack import Strip
 from components.tokens import TokenLabel
 
 SENTENCE = "When Mary and John went to the store , John gave a drink to the very kind woman behind the counter"

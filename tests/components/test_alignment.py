@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from alignments import strongest_by_hand
 
-from components import alignment
+from components.alignment import alignment
 from components.tokens import TokenLabel
 from components.wire import unpack
 

@@ -11,7 +11,7 @@ from alignments import SOURCE, TARGET, long_weights, strongest_by_hand, weights
 from browser import Gallery, expect_events
 from playwright import sync_api
 
-from components import alignment
+from components.alignment import alignment
 from components.tokens import TokenLabel
 
 pytestmark = pytest.mark.browser

@@ -12,7 +12,7 @@ from browser import Gallery
 from chats import BANDS, CHAT
 from playwright import sync_api
 
-from components import token_strip
+from components.token_strip import token_strip
 from components.tokens import TokenLabel
 from components.wire import unpack
 

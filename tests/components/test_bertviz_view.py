@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components import bertviz_view
-from components.bertviz_view import LIMIT, head_view, model_view
+from components.bertviz_view import bertviz_view
+from components.bertviz_view.bertviz_view import LIMIT, head_view, model_view
 
 ATTACK = "</script><script>window.hacked=1</script>"
 TOKENS = ["The", ATTACK, "<b>café</b>", "<!--"]

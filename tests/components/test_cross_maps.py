@@ -9,7 +9,7 @@ import pytest
 from browser import Gallery, expect_events
 from playwright import sync_api
 
-from components import head_atlas
+from components.head_atlas import head_atlas
 from components.wire import unpack
 
 MAPS = {"wide": (0, 12, 40), "tall": (1, 40, 12)}  # place on the page, queries, keys

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components import head_lines
-from components.head_lines import Lines
+from components.head_lines import head_lines
+from components.head_lines.head_lines import Lines
 from components.tokens import TokenLabel
 from components.wire import unpack
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components import head_atlas
+from components.head_atlas import head_atlas
 from components.wire import unpack
 
 PIXELS = np.arange(2 * 3 * 4 * 5, dtype=np.uint8).reshape(2, 3, 4, 5)

@@ -10,7 +10,7 @@ import pytest
 from overlays import SCENE
 from PIL import Image
 
-from components import image_overlay
+from components.image_overlay import image_overlay
 from components.wire import unpack
 
 GREY = np.full((200, 300, 3), 128, np.uint8)

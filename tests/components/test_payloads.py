@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components import choice_bars, head_map, heat_map, token_strip
-from components.choice_bars import Choice
-from components.heat_map import Axis
+from components.choice_bars import choice_bars
+from components.choice_bars.choice_bars import Choice
+from components.head_map import head_map
+from components.heat_map import heat_map
+from components.heat_map.heat_map import Axis
+from components.token_strip import token_strip
 from components.tokens import TokenLabel
 from components.wire import unpack
 

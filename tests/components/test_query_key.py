@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components import query_key
+from components.query_key import query_key
 from components.tokens import TokenLabel
 from components.wire import unpack
 

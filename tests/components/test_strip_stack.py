@@ -10,8 +10,8 @@ import pytest
 from browser import Gallery, expect_events
 from playwright import sync_api
 
-from components import strip_stack
-from components.strip_stack import Strip
+from components.strip_stack import strip_stack
+from components.strip_stack.strip_stack import Strip
 from components.tokens import TokenLabel
 from components.wire import unpack
 

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from components import image_overlay
+from components.image_overlay import image_overlay
 from dashboard import state
 from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.tracing.summary import TraceSummary

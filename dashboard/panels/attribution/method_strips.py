@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components import strip_stack
+from components.strip_stack import strip_stack
 from dashboard import state
 from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.errors import EngineError

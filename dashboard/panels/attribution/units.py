@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from components import token_strip
+from components.token_strip import token_strip
 from dashboard import state
 from dashboard.engine.tracing.summary import TraceSummary, Units
 

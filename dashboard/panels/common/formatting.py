@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from components import token_strip
+from components.token_strip import token_strip
 from components.tokens import TokenLabel
 from dashboard.engine.formatting import bytes_text as bytes_text
 from dashboard.engine.formatting import duration as duration

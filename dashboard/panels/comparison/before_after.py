@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components import choice_bars, head_map, heat_map, token_strip
+from components.choice_bars import choice_bars
+from components.head_map import head_map
+from components.heat_map import heat_map
+from components.token_strip import token_strip
 from dashboard import state
 from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.attribution.request import asked, attribution_of, badge, default_method

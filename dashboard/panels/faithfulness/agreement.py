@@ -3,7 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from components import evidence_charts, token_strip
+from components import evidence_charts
+from components.token_strip import token_strip
 from dashboard import state
 from dashboard.engine.errors import EngineError
 from dashboard.engine.tracing.summary import TraceSummary

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components import token_strip
+from components.token_strip import token_strip
 from dashboard import state
 from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.errors import EngineError

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from components import head_atlas
+from components.head_atlas import head_atlas
 from dashboard import state
 from dashboard.engine.head_analysis.patterns import PATTERNS, name_patterns
 from dashboard.engine.tracing.summary import TraceSummary

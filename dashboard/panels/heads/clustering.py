@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from components import charts, heat_map
+from components import charts
+from components.heat_map import heat_map
 from components.tokens import TokenLabel
 from dashboard import state
 from dashboard.engine.head_analysis.patterns import PATTERNS

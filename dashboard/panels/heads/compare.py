@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from components import heat_map
+from components.heat_map import heat_map
 from dashboard import state
 from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.formatting import number, quoted

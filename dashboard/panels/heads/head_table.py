@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components import charts, head_map
+from components import charts
+from components.head_map import head_map
 from dashboard import state
 from dashboard.engine.head_analysis.patterns import PATTERNS
 from dashboard.engine.tracing.summary import TraceSummary

@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 import streamlit as st
 
-from components import heat_map, token_strip
+from components.heat_map import heat_map
+from components.token_strip import token_strip
 from dashboard import state
 from dashboard.engine.attention.views import HeatMap
 from dashboard.engine.inputs.tokens import Token, join_words, word_spans

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from components import head_map
+from components.head_map import head_map
 from dashboard import state
 from dashboard.engine.errors import EngineError
 from dashboard.engine.tracing.sites import Site

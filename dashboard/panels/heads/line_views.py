@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from components import bertviz_view, head_lines, query_key
+from components.bertviz_view import bertviz_view
+from components.head_lines import head_lines
+from components.query_key import query_key
 from dashboard import links, state
 from dashboard.engine.inputs.tokens import Token
 from dashboard.engine.tracing.summary import TraceSummary

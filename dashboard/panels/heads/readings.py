@@ -3,7 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from components import alignment, image_overlay
+from components.alignment import alignment
+from components.image_overlay import image_overlay
 from dashboard import state
 from dashboard.engine.attention.views import HeatMap
 from dashboard.engine.inputs.tokens import join_words, word_spans

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components import choice_bars, token_strip
+from components.choice_bars import choice_bars
+from components.token_strip import token_strip
 from dashboard import state
 from dashboard.engine.attribution.result import Attribution
 from dashboard.engine.inputs.tokens import Token

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from components import token_strip
+from components.token_strip import token_strip
 from dashboard import state
 from dashboard.engine.inputs.tokens import Token
 from dashboard.engine.tracing.summary import TraceSummary

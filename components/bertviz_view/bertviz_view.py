@@ -1,0 +1,192 @@
+"""BertViz's head view and model view as one self-contained page: arrays and strings in, HTML out.
+
+The drawing is the bertviz package's own JavaScript, read from where the package is installed (importing it would
+import torch). What differs from `bertviz.head_view(html_action="return")` is how the page gets there: its libraries
+come from `vendor/` and not from a CDN, weights have 4 digits and not 16, they are written once and not twice (bertviz
+also fills them into a comment), and a token can only be text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+LIMIT = 600_000
+"""Weights in one view, layers × heads × tokens²: one layer of SmolLM2 at 256 tokens, all 30 at 47. Each is up to 7
+bytes of HTML, so a page stays below 5 MB; each is a line that the browser draws, which takes it up to 10 seconds."""
+
+_VENDOR = Path(__file__).with_name("vendor")
+# jQuery 2.0.0, which bertviz asks its CDN for, is not in the npm registry; 2.2.4 is the last of the same line.
+_LIBRARIES = ("d3-5.7.0.min.js.txt", "jquery-2.2.4.min.js.txt", "require-2.3.6.js.txt")
+# d3 and jQuery put themselves on the page; require.js, loaded after them, learns that it has them already.
+_DEFINE = "define('d3', [], () => window.d3); define('jquery', [], () => window.jQuery);"
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
+_COLOURS = {False: ("white", "#222", "lightgray"), True: ("#0e1117", "#eee", "#444")}  # page, text, hovered token
+_FONT = "'Helvetica Neue', Helvetica, Arial, sans-serif"
+_NUMBERS = [f"{i / 10_000:.4f}".rstrip("0").rstrip(".") for i in range(10_001)]
+
+
+@dataclass(frozen=True)
+class View:
+    """A page that needs nothing else.
+
+    Attributes:
+        html: The whole document.
+        n_bytes: Its size in UTF-8.
+    """
+
+    html: str
+    n_bytes: int
+
+
+def head_view(
+    weights: npt.ArrayLike,
+    tokens: Sequence[str],
+    layers: Sequence[int],
+    *,
+    key_tokens: Sequence[str] | None = None,
+    dark: bool = False,
+) -> View:
+    """BertViz's head view: lines between two columns of tokens, one layer at a time, a colour for each head.
+
+    Args:
+        weights: [layer, head, query, key], 0 to 1.
+        tokens: Of the queries; of the keys too unless `key_tokens` is given.
+        layers: The number that each layer is shown with.
+        key_tokens: Of the keys, for cross-attention.
+        dark: On a dark page.
+
+    Raises:
+        ValueError: Shapes that do not fit, numbers that are no weights, or more than LIMIT of them.
+    """
+    attention = _attention(weights, tokens, key_tokens, layers)
+    params = {"default_filter": "0", "root_div_id": "bertviz", "layer": layers[0], "heads": None}
+    select = '<span style="user-select:none">Layer: <select id="layer" aria-label="Layer"></select></span>'
+    return _page("head_view.js", {**params, "include_layers": list(layers)}, attention, select, dark)
+
+
+def model_view(
+    weights: npt.ArrayLike,
+    tokens: Sequence[str],
+    layers: Sequence[int],
+    *,
+    heads: Sequence[int] | None = None,
+    key_tokens: Sequence[str] | None = None,
+    dark: bool = False,
+) -> View:
+    """BertViz's model view: every head as a thumbnail of lines, layers down and heads across; a click enlarges one.
+
+    Args:
+        weights: [layer, head, query, key], 0 to 1.
+        tokens: Of the queries; of the keys too unless `key_tokens` is given.
+        layers: The number that each layer is shown with.
+        heads: The number that each head is shown with; 0, 1, … by default.
+        key_tokens: Of the keys, for cross-attention.
+        dark: On a dark page.
+
+    Raises:
+        ValueError: Shapes that do not fit, numbers that are no weights, or more than LIMIT of them.
+    """
+    n_heads = np.shape(weights)[1] if np.ndim(weights) == 4 else 0
+    heads = range(n_heads) if heads is None else heads
+    if len(heads) != n_heads:
+        raise ValueError(f"there are {n_heads} heads in the weights and {len(heads)} head numbers")
+    attention = _attention(weights, tokens, key_tokens, layers)
+    params = {
+        "default_filter": "0",
+        "display_mode": "dark" if dark else "light",
+        "root_div_id": "bertviz",
+        "include_layers": list(layers),
+        "include_heads": list(heads),
+        "total_heads": n_heads,
+    }
+    return _page("model_view.js", params, attention, "", dark)
+
+
+def _attention(
+    weights: npt.ArrayLike, tokens: Sequence[str], key_tokens: Sequence[str] | None, layers: Sequence[int]
+) -> str:
+    """What bertviz calls attention, as JSON: one entry with nested weights and two lists of tokens."""
+    array = np.asarray(weights, dtype=np.float32)
+    keys = tokens if key_tokens is None else key_tokens
+    if array.ndim != 4 or array.size == 0:
+        raise ValueError(f"weights must be [layer, head, query, key] with something in it; got shape {array.shape}")
+    if array.size > LIMIT:
+        n_layers, n_heads, n_queries, n_keys = array.shape
+        raise ValueError(
+            f"{n_layers} layers × {n_heads} heads × {n_queries} × {n_keys} tokens are {array.size:,} weights; BertViz "
+            f"draws each as a line, so at most {LIMIT:,} are sent. Choose fewer layers or a shorter text; the head "
+            "atlas and head lines have no such limit."
+        )
+    if array.shape[2:] != (len(tokens), len(keys)) or len(array) != len(layers):
+        raise ValueError(
+            f"weights of shape {array.shape} do not fit {len(layers)} layers, {len(tokens)} query tokens and "
+            f"{len(keys)} key tokens"
+        )
+    if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1.001):
+        raise ValueError("weights must be numbers from 0 to 1")
+    texts = f'"left_text": {json.dumps(list(tokens))}, "right_text": {json.dumps(list(keys))}'
+    return f'[{{"name": null, "attn": {_nested(array)}, {texts}}}]'
+
+
+def _nested(array: npt.NDArray[np.float32]) -> str:
+    """JSON of an array with 4 digits, without a zero more than needed."""
+    if array.ndim > 1:
+        return f"[{','.join(_nested(part) for part in array)}]"
+    digits = np.rint(array * 10_000).astype(int).clip(0, 10_000)
+    return f"[{','.join([_NUMBERS[i] for i in digits.tolist()])}]"
+
+
+@cache
+def _drawing(name: str) -> str:
+    """One of the bertviz package's scripts."""
+    return Path(str(distribution("bertviz").locate_file(f"bertviz/{name}"))).read_text(encoding="utf-8")
+
+
+@cache
+def _libraries() -> str:
+    """The libraries' script elements, in the order in which they must run."""
+    texts = [(_VENDOR / name).read_text(encoding="utf-8") for name in _LIBRARIES]
+    return "\n".join(f"<script>{_contained(text)}</script>" for text in [*texts, _DEFINE])
+
+
+def _contained(script: str) -> str:
+    """The script, after checking that nothing in it can end its element early."""
+    if "</script" in script.lower() or "<!--" in script:
+        raise ValueError("a script of the bertviz view would end its own element: another version was installed")
+    return script
+
+
+def _page(script: str, params: dict[str, Any], attention: str, controls: str, dark: bool) -> View:
+    params_json = f'{json.dumps(params)[:-1]}, "attention": {attention}}}'.replace("<", "\\u003c")
+    # only the first marker: the second stands in a comment, where bertviz writes all weights again
+    drawing = _contained(_drawing(script)).replace("PYTHON_PARAMS", params_json, 1)
+    page, text, hovered = _COLOURS[dark]
+    html = f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<title>BertViz</title>
+<style>
+body {{ background: {page}; color: {text}; font-family: {_FONT}; color-scheme: {"dark" if dark else "light"}; }}
+svg text {{ fill: {text}; }}
+svg .background {{ fill: {hovered}; }}
+</style>
+</head>
+<body>
+<div id="bertviz">{controls}<div id="vis"></div></div>
+{_libraries()}
+<script>{_contained(drawing)}</script>
+</body>
+</html>
+"""
+    return View(html, len(html.encode()))

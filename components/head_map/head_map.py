@@ -1,0 +1,81 @@
+"""Layers down, heads across: one small matrix coloured by a score."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from components.checks import PALETTES, integers, numbers, one_of, within
+from components.register import Callback, nothing, register, triggered
+from components.wire import pack
+
+MAX_SIDE = 256
+
+_component = register("head_map")
+
+
+def build(
+    values: npt.ArrayLike,
+    *,
+    selected: tuple[int, int | None],
+    score_name: str,
+    low: float,
+    high: float,
+    palette: str = "viridis",
+    digits: int = 3,
+    missing: str = "no softmax attention in this layer",
+) -> bytes:
+    """The matrix as a payload.
+
+    Args:
+        values: a score for each head [layer, head]; NaN where the layer has no softmax attention.
+        selected: layer and head, or layer and None for all heads of it.
+        score_name: how the score is called in the readout and the legend.
+        low: score at the bottom of the colours.
+        high: score at the top of the colours; values outside are drawn in the end colours.
+        palette: viridis, cividis or magma.
+        digits: significant digits in the readout.
+        missing: what a NaN means.
+
+    Raises:
+        ValueError: a wrong shape, a selection outside it, low not below high, an unknown palette.
+    """
+    array = numbers("head map values", values, 2)
+    n_layers, n_heads = array.shape
+    if max(n_layers, n_heads) > MAX_SIDE:
+        raise ValueError(f"a head map is at most {MAX_SIDE} a side; got {array.shape}")
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise ValueError(f"low must be below high, both finite; got {low} and {high}")
+    layer, head = selected
+    header = {
+        "shape": [n_layers, n_heads],
+        "selected": [
+            within("selected layer", layer, n_layers),
+            -1 if head is None else within("selected head", head, n_heads),
+        ],
+        "score_name": score_name,
+        "low": float(low),
+        "high": float(high),
+        "palette": one_of("palette", palette, PALETTES),
+        "digits": int(digits),
+        "missing": missing,
+    }
+    return pack(header, array.tobytes())
+
+
+def _event(value: object) -> tuple[int, int | None] | None:
+    pair = integers(value) if isinstance(value, list) and len(value) == 2 else None
+    return None if pair is None else (pair[0], None if pair[1] < 0 else pair[1])
+
+
+def read_event(key: str) -> tuple[int, int | None] | None:
+    """The chosen layer and head, read inside an `on_select` callback."""
+    return _event(triggered(key, "select"))
+
+
+def head_map(payload: bytes, *, key: str, on_select: Callback = nothing) -> tuple[int, int | None] | None:
+    """Shows what `build` gave; returns the layer and head chosen in this run, or None.
+
+    Head None means that a layer's label was chosen: keep the head.
+    """
+    return _event(_component(data=payload, key=key, on_select_change=on_select).get("select"))
