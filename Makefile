@@ -24,7 +24,7 @@ test-all: check ## the same with the slow tests
 	@$(BIN)/python -m pytest
 
 test-changed: $(VENV)/.installed-dev ## the tests that a change can reach; browser tests if it paints (SINCE=main)
-	@$(BIN)/python -m tests.changed $(SINCE) | xargs -r $(BIN)/python -m pytest -m "not slow" $(TWO)
+	@tests=$$($(BIN)/python -m tests.changed $(SINCE)) && { [ -z "$$tests" ] || $(BIN)/python -m pytest -m "not slow" $(TWO) $$tests; }
 
 check: $(VENV)/.installed-dev ## format, lint, types and imports; warnings are errors
 	@$(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ import streamlit as st  # noqa: E402
 from dashboard import state  # noqa: E402
 from dashboard.navigation import pages  # noqa: E402
 from dashboard.panels.sidebar.sidebar import sidebar  # noqa: E402
+from dashboard.runtime import traces  # noqa: E402
 
 HERE = Path(__file__).parent
 # Files of our own: a named icon would be fetched from the network.
@@ -26,6 +27,8 @@ page = st.navigation(
         for one in pages()
     ]
 )
+if st.session_state.get("page") != page.title:
+    traces.unpin()
 state.remember_across_pages(page.title)
 fill_in = sidebar()
 page.run()

@@ -42,7 +42,8 @@ def read_pages(folders: Sequence[Path]) -> tuple[Page, ...]:
     """The pages of these folders, in the order of the list.
 
     Raises:
-        ValueError: Two have one address or position, or an address is the name of a page's file.
+        ValueError: A page does not say all of it, two have one address or position, or an address is the name of a
+            page's file.
     """
     pages = [page for folder in folders for file in sorted(folder.glob("*.py")) if (page := _read(file)) is not None]
     for what in ("address", "position"):
@@ -64,6 +65,12 @@ def pages() -> tuple[Page, ...]:
 
 def _read(file: Path) -> Page | None:
     for node in ast.parse(file.read_text("utf-8")).body:
-        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["PAGE"]:
-            return Page(file, **ast.literal_eval(node.value))
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if [ast.unparse(target) for target in targets] == ["PAGE"]:
+            try:
+                return Page(file, **ast.literal_eval(node.value))
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"PAGE in {file} is not a title, icon, address and position: {error}") from error
     return None

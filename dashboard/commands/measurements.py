@@ -153,8 +153,6 @@ def _measure_fresh(source: str, n_tokens: int, device: str | None, dtype: str | 
         raise Unsupported(f"{model.title} does not read one text.", "Choose a decoder or an encoder of texts.")
     if not model.captures:
         raise Unsupported(f"{model.title} is read by eager attention itself.", "Choose another model.")
-    if model.task.writes or model.task.reads != "text":
-        raise Unsupported(f"{model.title} is not one stack of layers that reads a text.", "Choose another model.")
     trace(model, text_of(model, 64))  # warm up
     return _measure_one(model, n_tokens)
 

@@ -6,7 +6,7 @@ from dashboard import state
 from dashboard.engine.errors import InvalidInput
 from dashboard.engine.tracing.summary import TraceSummary
 from dashboard.panels.common.formatting import plain
-from dashboard.panels.common.fragment import view_of
+from dashboard.panels.common.fragment import page_again_if_gone, view_of
 from dashboard.panels.common.job_status import errors_shown, result_of, show_error
 from dashboard.panels.common.model_list import base_of, made_from, meant, model_titles
 from dashboard.panels.common.site_selector import site_switch
@@ -36,6 +36,12 @@ def results(after: TraceSummary, view: state.View, live: bool) -> None:
                 state.update(model=source, other=view.model, layer=None, head=None)
                 st.rerun()  # the whole page: it has another model now
         return
+    with page_again_if_gone():
+        _compared(after, view, other, live)
+
+
+def _compared(after: TraceSummary, view: state.View, other: str, live: bool) -> None:
+    """What the other model says of the same input, beside it."""
     job = models.model_job(other, view.device, view.dtype, beside="other")
     model = result_of(job, "other_model")
     if model is None:

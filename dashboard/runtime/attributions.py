@@ -141,7 +141,7 @@ def estimate_runs(key: TraceKey, passes: float) -> Estimate:
 
 def _estimate_runs(trace: "Trace", passes: float, n_bytes: int) -> Estimate:
     """From what was measured last on this model, or else from the trace's own pass."""
-    measured = [speed for (serial, _), speed in _speeds().items() if serial == trace.model.serial]
+    measured = [speed for (serial, _), speed in list(_speeds().items()) if serial == trace.model.serial]
     per_pass = measured[-1] * len(trace.tokens) if measured else trace.seconds
     return Estimate(passes, n_bytes, passes * per_pass, bool(measured))
 

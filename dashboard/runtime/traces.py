@@ -74,6 +74,11 @@ def pin(key: TraceKey, place: str = "") -> None:
     live.pin(key, place)
 
 
+def unpin() -> None:
+    """Lets go of the traces that this session had on screen: it goes to another page."""
+    live.unpin()
+
+
 def target_job(serial: int, text: Words, n_beams: int) -> "JobHandle[Generation]":
     """What a model writes from a source, with so many beams.
 

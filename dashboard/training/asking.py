@@ -29,5 +29,8 @@ def asked_in_every_layer(network: nn.Module, ask: Callable[[], None]) -> Iterato
 
     module_hooks.install(network)
     layers = [layer for part in network.modules() if isinstance(part, nn.ModuleList) for layer in part]
-    with recording(Recording(modules={layer: ModuleHook(after=after) for layer in layers})):
+    into = Recording()
+    for layer in layers:
+        into.hook(layer, ModuleHook(after=after))
+    with recording(into):
         yield

@@ -44,3 +44,17 @@ def test_pages_are_read_and_not_run(tmp_path: Path) -> None:
 def test_what_cannot_stand_together(tmp_path: Path, other: tuple[str, str, int], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         read_pages(folder_of(tmp_path, ("b", "one", 2), other))
+
+
+@pytest.mark.parametrize("line", ['PAGE = {"title": "A"}', "PAGE = 3", "PAGE = made()"])
+def test_a_page_that_does_not_say_all_of_it_is_named(tmp_path: Path, line: str) -> None:
+    (tmp_path / "half.py").write_text(line)
+    with pytest.raises(ValueError, match=r"half\.py is not a title"):
+        read_pages([tmp_path])
+
+
+def test_a_page_may_annotate_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "b.py").write_text(
+        'PAGE: dict[str, object] = {"title": "A", "icon": "", "address": "one", "position": 1}\n'
+    )
+    assert [page.address for page in read_pages([tmp_path])] == ["one"]

@@ -10,14 +10,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
 
 from dashboard.engine.attention.recording import AttentionCall, current
-from dashboard.engine.attention.visibility import unmasked
+from dashboard.engine.attention.visibility import unmasked_additive
 
 NAME = "attention_dashboard"
 _NUMBER = "attention_dashboard_layer"
@@ -83,9 +82,8 @@ def _kernel(call: AttentionCall, dropout: float, is_causal: bool | None) -> Tens
         )[0]
     mask = call.mask
     if mask is None and call.causal:
-        allowed = unmasked(call.query.shape[2], call.key.shape[2], causal=True, device=call.query.device)
-        smallest = torch.finfo(call.query.dtype).min
-        mask = allowed.additive(slice(None)).to(call.query.dtype).clamp_min(smallest)[None, None]
+        shape, like = (call.query.shape[2], call.key.shape[2]), call.query
+        mask = unmasked_additive(*shape, causal=True, device=like.device, dtype=like.dtype)
     eager = _own_eager(call.module)
     return eager(call.module, *tensors, mask, dropout=dropout, scaling=call.scaling, **call.extras)[0]
 

@@ -17,7 +17,8 @@ class RowChanges:
     Attributes:
         hidden_keys: Tokens that no query sees, in any layer.
         silenced_values: Tokens whose value vectors are zero: attention goes there and finds nothing.
-        flattened: Layers that attend evenly to all keys they see, because their queries are zero.
+        flattened: Layers whose queries are zero: they attend evenly to all keys they see, but for a position bias or an
+            attention sink, which do not come from queries.
     """
 
     hidden_keys: frozenset[int] = field(default_factory=frozenset)
@@ -30,7 +31,7 @@ class RowChanges:
         return self.hidden_keys | self.silenced_values
 
     @property
-    def nothing(self) -> bool:
+    def is_empty(self) -> bool:
         return not (self.hidden_keys or self.silenced_values or self.flattened)
 
 
@@ -38,7 +39,7 @@ class RowChanges:
 class AttentionHooks:
     """What one forward pass changes in its attention, for each row of its batch, and which rows it keeps.
 
-    Two passes on the same input with equal hooks compute the same; hooks are part of every key by which results are
+    Two passes on the same input with equal changes compute the same; hooks are part of every key by which results are
     found again.
 
     Attributes:
@@ -52,8 +53,8 @@ class AttentionHooks:
     keep_contexts: bool = False
 
     def __post_init__(self) -> None:
-        if all(changes.nothing for changes in self.changes):
-            object.__setattr__(self, "changes", ())  # one way to say it: equal passes have equal hooks
+        if len(set(self.changes)) == 1:  # one way to say it: equal changes are equal
+            object.__setattr__(self, "changes", () if self.changes[0].is_empty else self.changes[:1])
 
     def of_rows(self, n_rows: int) -> tuple[RowChanges, ...]:
         """The changes of each row of a batch.

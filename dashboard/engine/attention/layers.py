@@ -108,7 +108,7 @@ class RebuiltLayer(Layer):
         if layer.bias is not None:
             scores += layer.bias.rows(heads, rows, keys).float()
         if layer.visibility.hides_something:
-            scores += layer.visibility.additive(rows, keys)
+            scores += layer.visibility.additive(rows, keys, layer.query.dtype)
         if layer.sinks is None:
             weights = scores.softmax(-1)
         else:

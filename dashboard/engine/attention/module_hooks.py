@@ -22,8 +22,8 @@ def install(network: nn.Module) -> None:
 
 
 def _asked(recording: Recording, module: nn.Module) -> list[ModuleHook]:
-    asked = (recording.every_module, recording.modules.get(module))
-    return [hook for hook in asked if hook is not None]
+    everywhere = [] if recording.every_module is None else [recording.every_module]
+    return [*everywhere, *recording.modules.get(module, ())]
 
 
 def _before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

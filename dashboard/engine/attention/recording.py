@@ -17,7 +17,7 @@ from dashboard.engine.attention.captured_layer import CapturedLayer
 from dashboard.engine.attention.hooks import AttentionHooks, RowChanges
 from dashboard.engine.attention.layout import Layout
 from dashboard.engine.attention.position_bias import PositionBias, from_matrix
-from dashboard.engine.attention.visibility import Visibility, from_additive_mask, unmasked
+from dashboard.engine.attention.visibility import Visibility, from_additive_mask, unmasked, unmasked_additive
 
 # Tensors that the interface passes along and that do not touch the softmax.
 _HARMLESS = {"position_ids", "cache_position", "cache", "attention_mask_2d", "past_key_values"}
@@ -93,7 +93,7 @@ class Recording:
     hooks: AttentionHooks = field(default_factory=AttentionHooks)
     layout: Layout | None = None
     on_layer: Callable[[int], None] | None = None
-    modules: dict[nn.Module, ModuleHook] = field(default_factory=dict)
+    modules: dict[nn.Module, list[ModuleHook]] = field(init=False, default_factory=dict)
     every_module: ModuleHook | None = None
     layers: dict[int, list[CapturedLayer]] = field(init=False)
     layer_indices: list[int | None] = field(init=False, default_factory=list)
@@ -104,6 +104,11 @@ class Recording:
 
     def __post_init__(self) -> None:
         self.layers = {row: [] for row in self.hooks.kept_rows}
+
+    def hook(self, module: nn.Module, hook: ModuleHook) -> "Recording":
+        """The same recording, which reads or changes that module in its pass, after the hooks it has there already."""
+        self.modules.setdefault(module, []).append(hook)
+        return self
 
     def start(self, call: AttentionCall) -> AttentionCall:
         """The call with what the hooks change in it."""
@@ -141,8 +146,8 @@ class Recording:
 
     def _captured(self, call: AttentionCall, row: int, output: Tensor) -> CapturedLayer:
         mask, bias, sinks = call.mask, call.extras.get("position_bias"), call.extras.get("s_aux")
-        if mask is not None and mask.shape[1] > 1 and bias is None and self._hides_nothing(mask):
-            mask, bias = None, mask  # BEiT: a number for each head that hides nothing
+        if mask is not None and mask.shape[1] > 1 and bias is None:
+            mask, bias = self._split(mask)
         return CapturedLayer(
             query=call.query[row].detach(),
             key=call.key[row].detach(),
@@ -179,8 +184,8 @@ class Recording:
         def hide() -> Tensor:
             mask = call.mask
             if mask is None:
-                allowed = unmasked(*shape, causal=call.causal, device=call.query.device)
-                mask = allowed.additive(slice(None)).to(call.query.dtype)[None, None]
+                like = call.query
+                mask = unmasked_additive(*shape, causal=call.causal, device=like.device, dtype=like.dtype)
             return mask.masked_fill(hidden[:, None, None], torch.finfo(call.query.dtype).min)
 
         return self._once(("mask", id(call.mask), *shape, call.causal), call.mask, hide)
@@ -198,8 +203,20 @@ class Recording:
         own = matrix[min(row, len(matrix) - 1), :, :, :n_keys].detach()
         return self._once(("bias", id(matrix), row, n_keys), matrix, lambda: from_matrix(own))
 
-    def _hides_nothing(self, mask: Tensor) -> bool:
-        return self._once(("open", id(mask)), mask, lambda: bool((mask > torch.finfo(mask.dtype).min / 2).all()))
+    def _split(self, mask: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """A mask with a number for each head (BEiT) as what it hides, the same for all heads, and the numbers."""
+        smallest = torch.finfo(mask.dtype).min
+
+        def split() -> tuple[Tensor | None, Tensor | None]:
+            seen = mask > smallest / 2
+            if bool(seen.all()):
+                return None, mask
+            if not bool((seen == seen[:, :1]).all()):
+                return mask, None
+            hidden = torch.zeros_like(mask[:, :1]).masked_fill(~seen[:, :1], smallest)
+            return hidden, mask.masked_fill(~seen, 0)
+
+        return self._once(("split", id(mask)), mask, split)
 
     def _once(self, key: tuple[Any, ...], source: Tensor | None, make: Callable[[], Any]) -> Any:
         if key not in self._known:
@@ -221,7 +238,13 @@ def current() -> Recording | None:
 
 @contextmanager
 def recording(into: Recording) -> Iterator[Recording]:
-    """Within this block, and this thread, passes follow the recording's hooks and fill it."""
+    """Within this block, and this thread, the pass follows the recording's hooks and fills it.
+
+    Raises:
+        ValueError: It holds a pass already.
+    """
+    if into.layer_indices:
+        raise ValueError("A recording is filled by one pass.")
     token = _current.set(into)
     try:
         yield into

@@ -118,7 +118,7 @@ def verify_capture(network: Any, config: Any, probe: Probe, causal: bool) -> Ver
 
 
 def _flattening(site: str, layout: Layout) -> Recording:
-    """A pass in which every layer of a site attends evenly."""
+    """A pass in which no layer of a site attends by its queries."""
     changes = RowChanges(flattened=frozenset(call for call in layout.calls if call[0] == site))
     return Recording(AttentionHooks((changes,)), layout)
 

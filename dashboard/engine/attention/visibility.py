@@ -49,12 +49,18 @@ class Visibility:
             return slice(0, n_keys)
         return slice(int(self.start[rows].min()), int(self.stop[rows].max()))
 
-    def additive(self, rows: slice, keys: slice = slice(None)) -> Float[Tensor, "row key"]:
-        """What is added to the scores: 0 where visible, the smallest float32 elsewhere (as transformers does)."""
+    def additive(
+        self, rows: slice, keys: slice = slice(None), dtype: torch.dtype = torch.float32
+    ) -> Float[Tensor, "row key"]:
+        """What is added to the scores: 0 where visible, elsewhere the smallest number of the model's format.
+
+        As in transformers. That format decides how a row that sees nothing attends: evenly where scores are lost beside
+        the number (float32, bfloat16), by its scores where they are not (float16).
+        """
         if self.dense is not None:
             return self.dense[rows, keys].float()
         visible = self.rows(rows)[:, keys]
-        return torch.zeros(visible.shape, device=visible.device).masked_fill_(~visible, torch.finfo(torch.float32).min)
+        return torch.zeros(visible.shape, device=visible.device).masked_fill_(~visible, torch.finfo(dtype).min)
 
     @cached_property
     def hides_something(self) -> bool:
@@ -77,6 +83,14 @@ def unmasked(n_queries: int, n_keys: int, *, causal: bool, device: torch.device)
     stop = queries + 1 if causal else torch.full_like(queries, n_keys)
     everything = torch.ones(n_keys, dtype=torch.bool, device=device)
     return Visibility(torch.zeros_like(queries), stop.clamp(max=n_keys), everything)
+
+
+def unmasked_additive(
+    n_queries: int, n_keys: int, *, causal: bool, device: torch.device, dtype: torch.dtype
+) -> Float[Tensor, "1 1 query key"]:
+    """The additive mask that says what `unmasked` says, in the model's own number format."""
+    allowed = unmasked(n_queries, n_keys, causal=causal, device=device)
+    return allowed.additive(slice(None), dtype=dtype).to(dtype)[None, None]
 
 
 def from_additive_mask(mask: Float[Tensor, "query key"]) -> Visibility:

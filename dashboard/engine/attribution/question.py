@@ -24,7 +24,7 @@ _FORWARD_SHARE = 1 / 3
 
 
 def check_takes_embeddings(model: LoadedModel) -> None:
-    """Nothing, if the model can be given embeddings instead of what they stand for.
+    """Refuses models that take no input embeddings.
 
     Raises:
         Unsupported: It cannot.

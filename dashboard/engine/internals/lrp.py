@@ -228,6 +228,7 @@ def relevance_rules(
         Unsupported: The network computes something for which there is no rule.
     """
     account = Account(on_back)
-    into.modules |= single_steps(network)
+    for module, step in single_steps(network).items():
+        into.hook(module, step)
     with RelevanceRules(account, follow_weights, title):
         yield account

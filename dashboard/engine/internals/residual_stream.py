@@ -40,8 +40,10 @@ def keeping_streams(wired: Wiring, into: Recording) -> list[AroundAttention]:
         kept.append(AroundAttention(given.pop(), wires[module].scaled(output[0].detach()).clone()))
 
     wires = {layer.projection: layer for layer in wired.present if layer.projection is not None}
-    into.modules |= {layer.block: ModuleHook(before=enter) for layer in wired.present}
-    into.modules |= {projection: ModuleHook(after=add) for projection in wires}
+    for block in {layer.block for layer in wired.present}:
+        into.hook(block, ModuleHook(before=enter))
+    for projection in wires:
+        into.hook(projection, ModuleHook(after=add))
     return kept
 
 

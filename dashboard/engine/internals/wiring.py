@@ -110,6 +110,7 @@ def _find(model: LoadedModel) -> Wiring:
     recorded, calls = watching_calls()
     with torch.no_grad():
         forward(model, probe.inputs, into=recorded)
+    recorded.every_module = None  # it refers back to the recording, which holds copies of all that was seen
     found, blocks = [], []
     for number, (context, (site, index)) in enumerate(zip(recorded.contexts, layout.calls, strict=True)):
         in_a_block = 2 if site in ("decoder", "cross") else 1  # a decoder's block attends to itself, then to the source

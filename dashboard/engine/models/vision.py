@@ -122,7 +122,7 @@ def embedded(network: Any, embedder: nn.Module, pixels: Tensor) -> Float[Tensor,
         kept.append(first_of(output).clone())
         raise _Enough
 
-    with recording(Recording(modules={embedder: ModuleHook(after=keep)})), suppress(_Enough):
+    with recording(Recording().hook(embedder, ModuleHook(after=keep))), suppress(_Enough):
         network(pixel_values=pixels)
     return kept[0]
 
@@ -180,7 +180,7 @@ def _embedder(network: Any, pixels: Tensor) -> tuple[nn.Module | None, Tensor]:
     called = [module for module, _ in results]
     for module, tensor in reversed(results):
         if called.count(module) == 1 and tensor.shape == first.shape and torch.equal(tensor, first):
-            with recording(Recording(modules={module: reading(embedded(network, module, other))})):
+            with recording(Recording().hook(module, reading(embedded(network, module, other)))):
                 found = first_of(network(pixel_values=pixels).to_tuple())
             if float((found - wanted).abs().max()) <= 1e-3 * float(wanted.abs().max()):
                 return module, first

@@ -46,7 +46,7 @@ def forward(
     into.layout = model.verification.layout
     if model.vision is not None and "inputs_embeds" in inputs:
         inputs = dict(inputs)
-        into.modules[model.vision.embedder] = reading(inputs.pop("inputs_embeds"))
+        into.hook(model.vision.embedder, reading(inputs.pop("inputs_embeds")))
     with recording(into):
         return model.network(**inputs, **options)
 
@@ -82,7 +82,7 @@ def attention_gradients(
         if "inputs_embeds" in inputs:
             inputs = {**inputs, "inputs_embeds": inputs["inputs_embeds"].detach().clone().requires_grad_()}
         table = network.get_input_embeddings() if model.vision is None else model.vision.embedder
-        into = Recording(modules={table: ModuleHook(after=start)})
+        into = Recording().hook(table, ModuleHook(after=start))
         outputs = forward(model, inputs, into=into, attentions=True)
         found = torch.autograd.grad(number(outputs), outputs.attentions, allow_unused=True)
     if any(gradient is None for gradient in found):

@@ -64,13 +64,14 @@ class Trace:
     def key(self) -> tuple[Any, ...]:
         """Names the model and the input exactly, to key results by.
 
-        The model's serial number, what was given, what was appended, where there are such the place that was asked for
-        and the target, and at the end the hooks.
+        The model's serial number, what was given, what was appended, and, where there are such, the place that was
+        asked for, the target, and the hooks that changed something.
         """
         encoded = self.encoded
         at = () if encoded.at is None else (encoded.at,)
         target = () if encoded.target is None else (("target", encoded.target.given),)
-        return (self.model.serial, encoded.given, encoded.continued, *at, *target, self.hooks)
+        changed = (self.hooks,) if self.hooks.changes else ()
+        return (self.model.serial, encoded.given, encoded.continued, *at, *target, *changed)
 
     def recording(self, on_layer: Callable[[int], None] | None = None, *, keep_contexts: bool = False) -> Recording:
         """For another pass on this input, or one like it: with the same changes to its attention."""

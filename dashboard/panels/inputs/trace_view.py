@@ -9,6 +9,7 @@ from dashboard.engine.errors import InvalidInput
 from dashboard.engine.inputs.messages import Words
 from dashboard.engine.models.summary import ModelSummary
 from dashboard.engine.tracing.summary import TraceSummary
+from dashboard.panels.common.fragment import page_again_if_gone
 from dashboard.panels.common.job_status import errors_shown, result_of, show_error
 from dashboard.panels.inputs.chat_form import chat_form
 from dashboard.panels.inputs.input_boxes import chats, image_box, reads_images, takes_pairs, text_form, writes
@@ -28,6 +29,11 @@ def with_trace(draw: Draw, skeleton: Callable[[], None]) -> None:
 
     While a new trace is computed, or cannot be, the last one stays, dimmed; before the first there is the skeleton.
     """
+    with page_again_if_gone():
+        _with_trace(draw, skeleton)
+
+
+def _with_trace(draw: Draw, skeleton: Callable[[], None]) -> None:
     view = state.current()
     job = models.model_job(view.model, view.device, view.dtype)
     known = jobs.look(job).result

@@ -1,5 +1,6 @@
 """The models and traces in memory, by what pages call them, and what each session has on screen. Not for pages."""
 
+import threading
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
@@ -27,6 +28,8 @@ class _Live:
         self.models: WeakValueDictionary[int, LoadedModel] = WeakValueDictionary()
         self.traces: WeakValueDictionary[TraceKey, Trace] = WeakValueDictionary()
         self.pins: WeakSet[_Pins] = WeakSet()
+        self.pinning = threading.Lock()
+        """Held while pins change: sessions pin, and any of them may drop a model that others have on screen."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -81,12 +84,20 @@ def pin(key: TraceKey, place: str) -> None:
     if trace is None:
         return
     pins: _Pins = st.session_state.setdefault("runtime_pins", _Pins())
-    pins.traces[place] = trace
-    _live().pins.add(pins)
+    with _live().pinning:
+        pins.traces[place] = trace
+        _live().pins.add(pins)
+
+
+def unpin() -> None:
+    """Lets go of all that this session had on screen."""
+    pins: _Pins = st.session_state.setdefault("runtime_pins", _Pins())
+    with _live().pinning:
+        pins.traces.clear()
 
 
 def unpin_model(serial: int) -> None:
     """Lets go of the traces of a model that was dropped: they would keep it in memory."""
-    for pins in list(_live().pins):
-        for place in [place for place, trace in list(pins.traces.items()) if trace.model.serial == serial]:
-            del pins.traces[place]
+    with _live().pinning:
+        for pins in _live().pins:
+            pins.traces = {place: trace for place, trace in pins.traces.items() if trace.model.serial != serial}

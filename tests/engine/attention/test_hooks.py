@@ -1,7 +1,6 @@
 """What hooks change, against a twin of the model that is edited directly; what they keep, row by row."""
 
 import pickle
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,13 +14,10 @@ from tiny import TEXT, make_folder
 
 from dashboard.engine import LoadedModel, Trace, attribute, load_model, trace
 from dashboard.engine.attention.hooks import UNCHANGED, AttentionHooks, RowChanges
-from dashboard.engine.attention.layers import RebuiltLayer
-from dashboard.engine.attention.recording import Recording
 from dashboard.engine.attribution import prefix_cache
 from dashboard.engine.attribution.attribute import ask
 from dashboard.engine.attribution.perturbation import values_of_subsets
 from dashboard.engine.errors import EngineError, InvalidInput, Unsupported
-from dashboard.engine.tracing.forward import forward
 from tests.oracles import eager
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -102,46 +98,12 @@ def test_what_is_drawn_is_what_the_changed_pass_attends_to(llama: LoadedModel) -
     np.testing.assert_allclose(even, np.broadcast_to(rows / rows.sum(1, keepdims=True), even.shape), atol=1e-6)
 
 
-def test_each_row_of_a_batch_has_its_own_changes(llama: LoadedModel) -> None:
-    rows = (HIDDEN, RowChanges(), SILENCED, FLATTENED)
-    ids = trace(llama, TEXT).encoded.inputs["input_ids"]
-    with llama.running(), torch.no_grad():
-        together = forward(llama, {"input_ids": ids.expand(len(rows), -1)}, into=Recording(AttentionHooks(rows))).logits
-    for row, changes in enumerate(rows):
-        alone = trace(llama, TEXT, hooks=hooks(changes)).logits
-        torch.testing.assert_close(together[row, -1].float(), alone, atol=1e-5, rtol=1e-4)
-
-
-@pytest.mark.parametrize("side", ["left", "right"])
-def test_every_kept_row_has_its_own_padding(tiny: LoadedModel, side: str) -> None:
-    """Two texts of different lengths in one pass: both rows are eager's on their own tokens."""
-    short, long = ("The capital of France", TEXT)
-    rows = [trace(tiny, text).encoded.inputs["input_ids"][0] for text in (short, long)]
-    n_tokens = max(map(len, rows))
-    ids = torch.full((2, n_tokens), tiny.tokenizer.pad_token_id)
-    mask = torch.zeros_like(ids)
-    real = [slice(n_tokens - len(row), None) if side == "left" else slice(0, len(row)) for row in rows]
-    for index, (row, place) in enumerate(zip(rows, real, strict=True)):
-        ids[index, place], mask[index, place] = row, 1
-    into = Recording(AttentionHooks(kept_rows=(1, 0)))
-    with tiny.running(), torch.no_grad():
-        forward(tiny, {"input_ids": ids, "attention_mask": mask}, into=into)
-    twin = eager.load(tiny.name, tiny.task.auto_class, str(tiny.device))
-    own = eager.outputs(twin, {"input_ids": ids, "attention_mask": mask}, tiny.network).attentions
-    for row, place in enumerate(real):
-        for captured, theirs in zip(into.layers[row], own, strict=True):
-            ours = RebuiltLayer(captured).weights(slice(None), slice(0, n_tokens))
-            torch.testing.assert_close(ours[:, place], theirs[row][:, place].float(), atol=1e-5, rtol=0)
-            hidden = torch.ones(n_tokens, dtype=torch.bool)
-            hidden[place] = False
-            assert not hidden.any() or float(ours[:, place][..., hidden].max()) == 0
-
-
 def test_hooks_are_part_of_the_key(llama: LoadedModel) -> None:
     keys = [trace(llama, TEXT, hooks=one).key for one in (UNCHANGED, hooks(HIDDEN), hooks(SILENCED))]
     assert len(set(keys)) == 3
     assert trace(llama, TEXT, hooks=hooks(RowChanges())).key == keys[0], "nothing changed is nothing changed"
-    assert pickle.loads(pickle.dumps(keys[1][1:])) == keys[1][1:]
+    assert keys[0] == (llama.serial, TEXT, ())
+    assert pickle.loads(pickle.dumps(keys[1])) == keys[1]
 
 
 @pytest.mark.parametrize(
@@ -249,14 +211,3 @@ def test_a_prefix_that_does_not_serve_is_never_used(llama: LoadedModel) -> None:
     prefix_cache.logits_from(question, keep, 2)
     with pytest.raises(ValueError, match="hides tokens before 3"):
         prefix_cache.logits_from(question, keep, 3)
-
-
-def test_no_pass_registers_hooks_or_replaces_a_forward() -> None:
-    """Passes run side by side through one network: what they change may not stand in its modules."""
-    sign = re.compile(r"register_(module_)?(full_)?(forward|backward)_|\.forward = |setattr\([^)]*forward")
-    found = {
-        path.relative_to(ROOT).as_posix()
-        for path in (ROOT / "dashboard").rglob("*.py")
-        if sign.search(path.read_text("utf-8"))
-    }
-    assert found == {"dashboard/engine/attention/module_hooks.py"}

@@ -131,7 +131,7 @@ def test_a_head_without_rules_is_refused_only_where_it_is_explained(tmp_path: Pa
         found.model.running(),
     ):
         tokens = question.embeddings()[None].clone().requires_grad_()
-        into.modules[found.model.vision.embedder] = reading(tokens)  # type: ignore[union-attr]
+        into.hook(found.model.vision.embedder, reading(tokens))  # type: ignore[union-attr]
         with recording(into):
             pooled = found.model.network(pixel_values=found.encoded.inputs["pixel_values"]).pooler_output
     with pytest.raises(Unsupported, match="the-model computes with “multi_head_attention_forward”"):

@@ -60,7 +60,7 @@ def _run_to_the_end(question: Question, wired: Wiring, position: int, norm: Line
 
     into = question.trace.recording(lambda n: report("Keeping the stream", n / len(wired.present)))
     streams = keeping_streams(wired, into)
-    into.modules[norm.module] = ModuleHook(after=split)
+    into.hook(norm.module, ModuleHook(after=split))
     with question.trace.model.running(), torch.enable_grad():
         objective = question.objective(question.whole(into))[0]
         before, after = seen[-1]

@@ -21,7 +21,7 @@ _MESSAGE = "One pass there and back"
 
 
 def run(question: Question, options: Options, report: Progress) -> Scored:
-    """Σ_d x[i, d] · ∂s/∂x[i, d], with the gradient taken by the rules in relevance.py.
+    """Σ_d x[i, d] · ∂s/∂x[i, d], with the gradient taken by the rules in internals/lrp.py.
 
     Raises:
         Unsupported: The model takes no embeddings, is read by eager, or computes something without a rule.
@@ -76,7 +76,7 @@ def _keeping_target(trace: Trace, into: Recording) -> list[torch.Tensor]:
 
     if trace.encoded.target is not None:
         # The source comes as embeddings, so that only the target is looked up.
-        into.modules[trace.model.network.get_decoder().get_input_embeddings()] = ModuleHook(after=keep)
+        into.hook(trace.model.network.get_decoder().get_input_embeddings(), ModuleHook(after=keep))
     return kept
 
 

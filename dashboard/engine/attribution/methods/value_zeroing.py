@@ -51,7 +51,8 @@ def _keeping_calls(wired: Wiring, into: Recording) -> list[_BlockCall]:
         index = wired.present[len(kept)].index
         kept.append(_BlockCall(index, block, args, kwargs, next(tensors(output))[0].detach()))
 
-    into.modules |= {layer.block: ModuleHook(after=keep) for layer in wired.present}
+    for block in {layer.block for layer in wired.present}:
+        into.hook(block, ModuleHook(after=keep))
     return kept
 
 
