@@ -82,9 +82,10 @@ COMMANDS = {
     "export": "--text --layer --head --target --site --model --format --out --device --dtype",
     "models": "",
     "bench": "--tokens --model --json --device --dtype",
-    "faithfulness": "",
-    "finetune": "",
-    "train": "",
+    "faithfulness": "--data --device --dtype --json --limit --methods --model --out --random --removal --seed",
+    "finetune": "--batch-size --data --device --epochs --learning-rate --max-tokens --method --model --out --patience "
+    "--rank --seed --test --title --validation",
+    "train": "--out",
 }
 ADDRESSES = ["", "heads", "attribution", "before-after", "fine-tune", "bertviz", "how-to-read"]
 

@@ -1,6 +1,8 @@
 """Every page, and every part of it, with nothing but pickled values of the runtime."""
 
+import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -8,6 +10,8 @@ from pages.opened import headings, opened, run_until, texts
 from tiny import TEXT, make_folder
 
 from dashboard.engine import settings
+from dashboard.engine.errors import NotInMemory
+from dashboard.runtime import traces
 
 DATES = {"model": "dates-en-fr", "text": "July 14, 1789"}
 DIGITS = {"model": "digits"}
@@ -110,3 +114,22 @@ def test_finetune(decoders: list[str]) -> None:
 
 def test_how_to_read() -> None:
     opened("how_to_read", "How to read this", "What is exact here", **DATES)
+
+
+@pytest.mark.parametrize("page", ["explore", "before_after"])
+def test_a_model_that_leaves_memory_between_two_questions_is_asked_for_again(
+    page: str, decoders: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another session may drop it at any moment; the page goes on by itself."""
+    real, n_calls = traces.trace_job, itertools.count()
+
+    def gone_at_first(*args: Any, **kwargs: Any) -> Any:
+        if next(n_calls) in (0, 2):  # with before and after, once for each of the two models
+            raise NotInMemory("This model is no longer in memory.", "Run it again.")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(traces, "trace_job", gone_at_first)
+    link = {"model": decoders[1], "text": TEXT, **({"other": decoders[0]} if page == "before_after" else {})}
+    expected = "Which heads moved" if page == "before_after" else "Prediction: next token"
+    opened(page, expected, **link)
+    assert next(n_calls) > 1

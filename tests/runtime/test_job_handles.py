@@ -3,6 +3,7 @@
 import gc
 import pickle
 import threading
+import time
 from typing import Any
 
 from dashboard.engine.errors import InvalidInput, NotInMemory
@@ -21,8 +22,9 @@ def test_a_ticket_that_was_pickled_finds_its_job() -> None:
 
     job: JobHandle[int] = pickle.loads(pickle.dumps(JobHandle.of(shelf.get("a", work))))
     assert job == JobHandle.of(shelf.get("a", work))
+    end = time.monotonic() + 30
     while jobs.look(job).message != "half":
-        pass
+        assert time.monotonic() < end
     now = jobs.look(job)
     assert (now.fraction, now.done, now.result) == (0.5, False, None)
     go.set()
@@ -65,7 +67,9 @@ def test_a_ticket_keeps_nothing_and_says_so() -> None:
     job: JobHandle[int] = JobHandle.of(kept)
     assert jobs.wait(job, 10).result == 1
     del kept
+    end = time.monotonic() + 30
     while not isinstance(jobs.look(job).error, NotInMemory):  # its thread may take a moment to end
+        assert time.monotonic() < end
         gc.collect()
     gone = jobs.look(job)
     assert gone.done

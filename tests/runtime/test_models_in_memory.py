@@ -73,6 +73,9 @@ def test_a_pinned_trace_stays_until_another_takes_its_place(folders: list[str]) 
     shelves._shelves()["trace"].drop(lambda key: True)
     gc.collect()
     assert [traces.is_here(key) for key in keys] == [False, True]
+    traces.unpin()
+    gc.collect()
+    assert [traces.is_here(key) for key in keys] == [False, False]
 
 
 def test_visitors_get_the_policy(folders: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,12 +85,13 @@ def logits_from(question: Question, keep: Bool[Tensor, "batch token"], start: in
     """Logits when only the kept tokens can be attended to, by a run of the tokens from `start` on.
 
     Raises:
-        ValueError: Something is hidden before it, so that the trace's keys and values are not those of this run.
+        ValueError: Something is hidden or changed before it, so that the trace's keys and values are not those of this
+            run.
     """
-    trace, model = question.trace, question.trace.model
-    hidden = [np.flatnonzero(~row).tolist() for row in keep.cpu().numpy()]
-    if not trace.hooks.prefix_serves(trace.hooks.hiding(hidden), start):
-        raise ValueError(f"A run that hides tokens before {start} cannot start there.")
+    trace, model, into = question.trace, question.trace.model, question.trace.recording()
+    hidden = [np.flatnonzero(~row).tolist() for row in keep.cpu().numpy()]  # by the model's own mask, below
+    if not trace.hooks.prefix_serves(into.hooks.hiding(hidden), start):
+        raise ValueError(f"A run that changes tokens before {start} cannot start there.")
     batch = len(keep)
     cache = _Prefix()
     for index, layer in enumerate(trace.stack):
@@ -104,4 +105,4 @@ def logits_from(question: Question, keep: Bool[Tensor, "batch token"], start: in
     inputs["position_ids"] = torch.arange(start, question.n_tokens, device=model.device).expand(batch, -1)
     inputs["past_key_values"] = cache
     with model.running():
-        return trace.readout(forward(model, inputs, into=trace.recording()), inputs["attention_mask"])
+        return trace.readout(forward(model, inputs, into=into), inputs["attention_mask"])

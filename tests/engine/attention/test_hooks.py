@@ -209,5 +209,5 @@ def test_a_prefix_that_does_not_serve_is_never_used(llama: LoadedModel) -> None:
     keep = torch.ones(1, question.n_tokens, dtype=torch.bool)
     keep[0, 2] = False
     prefix_cache.logits_from(question, keep, 2)
-    with pytest.raises(ValueError, match="hides tokens before 3"):
+    with pytest.raises(ValueError, match="changes tokens before 3"):
         prefix_cache.logits_from(question, keep, 3)
