@@ -21,7 +21,7 @@ _QUICK = ("gradient_x_attention", "attn_lrp", "input_x_gradient")
 
 
 def quick_method(trace: Trace) -> str:
-    """The method to start with on a long text: one pass there and back, and not refused on this model."""
+    """The method to start with on a long text: one forward and backward pass, and not refused on this model."""
     return next(name for name in _QUICK if not METHODS[name].refuses(trace))
 
 

@@ -52,7 +52,7 @@ class Cost:
     """What a run is expected to take.
 
     Attributes:
-        passes: Forward passes' worth of computation; a pass there and back counts as three.
+        passes: Forward passes' worth of computation; a forward and backward pass counts as three.
         bytes: Extra memory on the device, roughly.
     """
 
@@ -142,8 +142,8 @@ def forward_passes(trace: Trace, passes: int | float, batch_tokens: int = 512) -
     return Cost(float(passes), int(tokens * 22 * config.hidden_size * trace.model.network.dtype.itemsize))
 
 
-def there_and_back(trace: Trace, passes: int | float = 3) -> Cost:
-    """The cost of one pass there and back: every layer keeps about 14 vectors a token for the way back.
+def forward_and_backward(trace: Trace, passes: int | float = 3) -> Cost:
+    """The cost of one forward and backward pass: every layer keeps about 14 vectors a token for the way back.
 
     Measured at the peak with 62 to 1,022 tokens: 11 to 17 on SmolLM2, 14 to 16 on MiniLM.
     """

@@ -72,7 +72,7 @@ def layer_choices(trace: Trace) -> tuple[str, ...]:
 
 
 def reading_passes(trace: Trace) -> float:
-    """Passes needed to learn where the prediction is read: there and back, unless it has a place of its own."""
+    """Passes needed to learn where the prediction is read: forward and backward, unless it has a place of its own."""
     return 0.0 if trace.prediction.position is not None or trace.prediction.step is not None else 3.0
 
 

@@ -169,7 +169,7 @@ class Question:
     def embedding_gradient(
         self, progress: Progress
     ) -> tuple[Float[Tensor, "token hidden"], Float[Tensor, "token hidden"]]:
-        """Input embeddings, and the gradient of the objective with respect to them. One pass there and back.
+        """Input embeddings, and the gradient of the objective with respect to them. One forward and backward pass.
 
         Raises:
             Unsupported: The model takes no embeddings.
@@ -177,7 +177,7 @@ class Question:
         model = self.trace.model
 
         def report(n_done: int) -> None:
-            progress("One pass there and back", _FORWARD_SHARE * n_done / model.n_calls)
+            progress("One forward and backward pass", _FORWARD_SHARE * n_done / model.n_calls)
 
         with model.running(), torch.enable_grad(), stop_before_memory_ends(model.network):
             embeddings = self.embeddings()[None].clone().requires_grad_(True)
@@ -186,7 +186,9 @@ class Question:
         return embeddings[0].detach().float(), gradient[0].float()
 
     def context_gradients(self, progress: Progress) -> dict[str, tuple[ContextGradient | None, ...]]:
-        """For each site and layer, what its heads put out and the objective's gradient there. One pass there and back.
+        """For each site and layer, what its heads put out and the objective's gradient there.
+
+        Takes one forward and backward pass.
 
         None for layers without softmax attention. Gradients of the attention weights follow: ∂s/∂A[h, q, k] is the
         product of the context's gradient at q with the value at k.
@@ -203,10 +205,10 @@ class Question:
             )
 
         def there(n_done: int) -> None:
-            progress("One pass there and back", _FORWARD_SHARE * n_done / model.n_calls)
+            progress("One forward and backward pass", _FORWARD_SHARE * n_done / model.n_calls)
 
         def back(n_done: int) -> None:
-            progress("One pass there and back", _FORWARD_SHARE + (1 - _FORWARD_SHARE) * n_done / len(contexts))
+            progress("One forward and backward pass", _FORWARD_SHARE + (1 - _FORWARD_SHARE) * n_done / len(contexts))
 
         into = self.trace.recording(there, keep_contexts=True)
         contexts = into.contexts

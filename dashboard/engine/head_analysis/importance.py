@@ -1,4 +1,4 @@
-"""How much each head matters to one choice: one pass there and back."""
+"""How much each head matters to one choice: one forward and backward pass."""
 
 import numpy as np
 from jaxtyping import Float
@@ -20,7 +20,7 @@ def head_importance(
     Args:
         trace: The input and its prediction.
         target: Vocabulary or class index to explain; the most probable by default.
-        progress: Told after each layer, there and back; may raise Cancelled.
+        progress: Told after each layer, forward and backward; may raise Cancelled.
         site: Whose heads; those that are shown first, by default.
 
     Raises:

@@ -97,7 +97,7 @@ def attention_gradients(
 
 
 @dataclass(frozen=True, eq=False)
-class Ran:
+class PassResult:
     """What one forward pass left behind; `output_error` is None when attention was read by eager."""
 
     outputs: Any
@@ -110,7 +110,7 @@ def run_layers(
     inputs: dict[str, Any],
     on_layer: Callable[[int], None] | None = None,
     hooks: AttentionHooks = UNCHANGED,
-) -> Ran:
+) -> PassResult:
     """One forward pass of one input that keeps the attention of every site and layer, under the changes of the hooks.
 
     The caller holds `model.running()` and `torch.no_grad()`.
@@ -124,8 +124,10 @@ def run_layers(
                 f"On an input of {n_tokens:,} tokens, {model.title} does not give one weight for each pair of tokens.",
                 "Try a shorter text.",
             )
-        return Ran(outputs, layers, None)
+        return PassResult(outputs, layers, None)
     into = Recording(replace(hooks, kept_rows=(0,)), on_layer=on_layer)
     outputs = forward(model, inputs, into=into)
     rebuilt = [RebuiltLayer(layer) for layer in into.layers[0]]
-    return Ran(outputs, model.verification.layout.arrange(rebuilt), largest(output_error(layer) for layer in rebuilt))
+    return PassResult(
+        outputs, model.verification.layout.arrange(rebuilt), largest(output_error(layer) for layer in rebuilt)
+    )

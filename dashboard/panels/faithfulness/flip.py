@@ -13,7 +13,7 @@ from dashboard.panels.common.job_status import result_of
 from dashboard.runtime import attributions, evidence
 
 _MAX_STEPS = 5
-_PASSES_A_STEP = 36  # there and back, the best 32 candidates, and the new text
+_PASSES_A_STEP = 36  # forward and backward, the best 32 candidates, and the new text
 
 
 def flip_section(trace: TraceSummary, view: state.View, answers: Answers) -> None:

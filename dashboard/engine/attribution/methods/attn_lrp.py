@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from dashboard.engine.attention.recording import ModuleHook, Recording
-from dashboard.engine.attribution.method import METHODS, Cost, Method, Option, Scored, there_and_back
+from dashboard.engine.attribution.method import METHODS, Cost, Method, Option, Scored, forward_and_backward
 from dashboard.engine.attribution.question import Question
 from dashboard.engine.attribution.result import Check, Options
 from dashboard.engine.errors import Unsupported
@@ -17,7 +17,7 @@ from dashboard.engine.tracing.trace import Trace
 
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 _WEIGHT_BYTES = 12  # scores, weights and their gradient in float32
-_MESSAGE = "One pass there and back"
+_MESSAGE = "One forward and backward pass"
 
 
 def run(question: Question, options: Options, report: Progress) -> Scored:
@@ -122,7 +122,7 @@ def _checks(objective: float, scored: float, kept: float, trace: Trace) -> tuple
 
 def _cost(trace: Trace, options: Options) -> Cost:
     """As any way back; followed weights are kept for all layers, heads and pairs of tokens."""
-    once = there_and_back(trace)
+    once = forward_and_backward(trace)
     followed = options["weights"] == "followed"
     weights = sum(s.n_layers * s.n_heads * len(s.query_tokens) * len(s.key_tokens) for s in trace.sites)
     return Cost(once.passes, once.bytes + (weights * _WEIGHT_BYTES if followed else 0))

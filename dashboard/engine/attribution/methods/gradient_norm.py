@@ -1,6 +1,6 @@
 """How sensitive the target's logit is to each token's embedding."""
 
-from dashboard.engine.attribution.method import METHODS, Method, Scored, there_and_back
+from dashboard.engine.attribution.method import METHODS, Method, Scored, forward_and_backward
 from dashboard.engine.attribution.question import Question
 from dashboard.engine.attribution.result import Options
 from dashboard.engine.progress import Progress
@@ -25,7 +25,7 @@ METHODS.add(
         source="Simonyan et al. 2014; Atanasova et al. 2020",
         unit="logit per unit of embedding",
         signed=False,
-        cost=lambda trace, options: there_and_back(trace),
+        cost=lambda trace, options: forward_and_backward(trace),
         run=run,
     ),
 )

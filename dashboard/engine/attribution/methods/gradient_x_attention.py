@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dashboard.engine.attention.layers import Layer, RebuiltLayer
-from dashboard.engine.attribution.method import METHODS, Method, Scored, there_and_back
+from dashboard.engine.attribution.method import METHODS, Method, Scored, forward_and_backward
 from dashboard.engine.attribution.propagation import (
     RowsOf,
     notes_on_the_way,
@@ -38,7 +38,7 @@ def _steps(question: Question, progress: Progress) -> list[tuple[Layer, RowsOf]]
     """For each layer, from the bottom to the top, the matrix Ā."""
     layers = present_layers(question.trace)
     if not question.trace.model.captures:
-        progress("One pass there and back", None)
+        progress("One forward and backward pass", None)
         read = question.attention_gradients()
         steps: list[Callable[[slice], Tensor]] = [
             lambda rows, found=found: (found.gradient[:, rows] * found.weights[:, rows]).clamp_min(0).mean(0)  # type: ignore[misc]
@@ -86,7 +86,7 @@ METHODS.add(
         source="Chefer et al. 2021 (generic attention-model explainability), equations 5 and 6",
         unit="relevance",
         signed=False,
-        cost=lambda trace, options: there_and_back(trace, 4.0 + reading_passes(trace)),
+        cost=lambda trace, options: forward_and_backward(trace, 4.0 + reading_passes(trace)),
         run=run,
         one_stack=True,
     ),

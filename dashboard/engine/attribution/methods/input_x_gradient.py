@@ -1,6 +1,6 @@
 """A first-order estimate of what each token's embedding contributes to the target's logit."""
 
-from dashboard.engine.attribution.method import METHODS, Method, Scored, there_and_back
+from dashboard.engine.attribution.method import METHODS, Method, Scored, forward_and_backward
 from dashboard.engine.attribution.question import Question
 from dashboard.engine.attribution.result import Options
 from dashboard.engine.progress import Progress
@@ -25,7 +25,7 @@ METHODS.add(
         source="Shrikumar et al. 2017",
         unit="logit",
         signed=True,
-        cost=lambda trace, options: there_and_back(trace),
+        cost=lambda trace, options: forward_and_backward(trace),
         run=run,
     ),
 )

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dashboard.engine.attribution.method import METHODS, Cost, Method, Option, Scored, there_and_back
+from dashboard.engine.attribution.method import METHODS, Cost, Method, Option, Scored, forward_and_backward
 from dashboard.engine.attribution.question import Question, check_takes_embeddings
 from dashboard.engine.attribution.result import Check, Options
 from dashboard.engine.hardware.devices import stop_before_memory_ends
@@ -82,7 +82,7 @@ def _integral(question: Question, path: _Path, n_steps: int, report: Progress) -
     model = question.trace.model
     n_done = n_steps - FEWEST_STEPS  # of the rounds before, each with half as many
     integrator = IntegratedGradients(lambda embeddings: _objective(question, embeddings))
-    there_and_back_again = integrator.gradient_func
+    own_gradient_func = integrator.gradient_func
 
     def one_batch(**given: Any) -> Any:
         """Some steps: others may use the model, and memory is free again, before the next."""
@@ -90,7 +90,7 @@ def _integral(question: Question, path: _Path, n_steps: int, report: Progress) -
         report(f"Integrating in {n_steps} steps", n_done / _steps_in_all(MOST_STEPS))
         n_done += len(given["inputs"][0])
         with model.running(), stop_before_memory_ends(model.network):
-            return there_and_back_again(**given)
+            return own_gradient_func(**given)
 
     integrator.gradient_func = one_batch
     parts = integrator.attribute(
@@ -110,7 +110,7 @@ def _steps_in_all(n_steps: int) -> int:
 
 
 def _passes(trace: Trace, n_steps: int) -> float:
-    return there_and_back(trace).passes * _steps_in_all(n_steps)
+    return forward_and_backward(trace).passes * _steps_in_all(n_steps)
 
 
 def _steps_at_once(n_tokens: int) -> int:
@@ -151,8 +151,8 @@ def baseline_embedding(trace: Trace, baseline: str) -> Float[Tensor, "*token hid
 
 
 def _cost(trace: Trace, options: Options) -> Cost:
-    """All rounds, each step there and back: what it takes when the scores never add up."""
-    return Cost(_passes(trace, MOST_STEPS), there_and_back(trace).bytes * _steps_at_once(len(trace.tokens)))
+    """All rounds, each step forward and backward: what it takes when the scores never add up."""
+    return Cost(_passes(trace, MOST_STEPS), forward_and_backward(trace).bytes * _steps_at_once(len(trace.tokens)))
 
 
 METHODS.add(
