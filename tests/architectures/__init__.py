@@ -1,4 +1,4 @@
-"""What the dashboard does with every architecture that can be built tiny: this makes the README's table of them."""
+"""What the dashboard does with every architecture that can be built tiny, for the table of docs/architectures.md."""
 
 import sys
 from pathlib import Path

@@ -199,7 +199,7 @@ def test_a_fault_is_found_on_the_same_hidden_states(fault: Any, message: str, tm
 
 
 def test_nothing_is_drawn_wrong() -> None:
-    """What the last run of the whole sweep wrote, from which the README's table is made."""
+    """What the last run of the whole sweep wrote, from which the table of docs/architectures.md is made."""
     rows = json.loads(RESULT.read_text())
     outcomes = Counter(row["outcome"] for row in rows)
     assert set(outcomes) <= {"exact by capture", "exact by eager", "refused", "cannot be built tiny"}

@@ -12,7 +12,7 @@ from dashboard.runtime.backend.jobs import Job, Shelf
 from dashboard.runtime.jobs import JobHandle
 
 
-def test_a_ticket_that_was_pickled_finds_its_job() -> None:
+def test_a_handle_that_was_pickled_finds_its_job() -> None:
     shelf, go = Shelf(4), threading.Event()
 
     def work(report: Any) -> int:
@@ -62,7 +62,7 @@ def test_an_error_arrives() -> None:
     assert pickle.loads(pickle.dumps(error)).remedy == "Again."
 
 
-def test_a_ticket_keeps_nothing_and_says_so() -> None:
+def test_a_handle_keeps_nothing_and_says_so() -> None:
     kept: Job[int] = Job(lambda report: 1)
     job: JobHandle[int] = JobHandle.of(kept)
     assert jobs.wait(job, 10).result == 1

@@ -1,7 +1,7 @@
 """How much each token of the input counts for what the model said. One file a method; the registry finds it.
 
 A method is a function from a Question to one score for each token; what is said about it stands beside it, so pages,
-the command line and the README show the same words.
+the command line and docs/methods.md show the same words.
 """
 
 import time
@@ -17,7 +17,7 @@ from dashboard.engine.tracing.trace import Trace
 
 DEFAULT_METHOD = "leave_one_out"
 _QUICK = ("gradient_x_attention", "attn_lrp", "input_x_gradient")
-"""For texts that are too long for one run a token, the one that did best in the README's study first."""
+"""For texts that are too long for one run a token, the one that did best in the study of docs/methods.md first."""
 
 
 def quick_method(trace: Trace) -> str:

@@ -123,7 +123,7 @@ METRICS: dict[str, Metric] = {
         ),
     )
 }
-"""Every measure of an order, by name. Pages, the command line, the README and the tests read this table."""
+"""Every measure of an order, by name. Pages, the command line, docs/methods.md and the tests read this table."""
 
 
 def metrics_of(curves: Curves) -> dict[str, float]:
