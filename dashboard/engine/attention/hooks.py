@@ -1,7 +1,10 @@
 """What one forward pass changes and keeps, as values: they can be part of a key, and travel between processes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dashboard.engine.errors import InvalidInput
 
 SiteLayer = tuple[str, int]
 """A site ("self", "encoder", "decoder" or "cross") and a layer of it, counted from 0."""
@@ -17,22 +20,45 @@ class RowChanges:
     Attributes:
         hidden_keys: Tokens that no query sees, in any layer.
         silenced_values: Tokens whose value vectors are zero: attention goes there and finds nothing.
-        flattened: Layers whose queries are zero: they attend evenly to all keys they see, but for a position bias or an
-            attention sink, which do not come from queries.
+        flattened: Layers, as site and number, whose queries are zero: they attend evenly to all keys they see, but for
+            a position bias or an attention sink, which do not come from queries.
+
+    Raises:
+        InvalidInput: Something in it is neither a token's number nor a site and a layer.
     """
 
-    hidden_keys: frozenset[int] = field(default_factory=frozenset)
-    silenced_values: frozenset[int] = field(default_factory=frozenset)
-    flattened: frozenset[SiteLayer] = field(default_factory=frozenset)
+    hidden_keys: Set[int] = field(default_factory=frozenset)
+    silenced_values: Set[int] = field(default_factory=frozenset)
+    flattened: Set[SiteLayer] = field(default_factory=frozenset)
+
+    def __post_init__(self) -> None:
+        for name in ("hidden_keys", "silenced_values", "flattened"):
+            given: Any = getattr(self, name)
+            wrong: list[Any] = [given]
+            if isinstance(given, Iterable) and not isinstance(given, str):
+                wrong = [item for item in given if not _fits(item, name)]
+            if wrong:
+                raise InvalidInput(
+                    f"{wrong[0]!r} in {name} is neither a token's number nor a site and its layer.",
+                    'Write for example {3} for tokens, {("self", 5)} for layers.',
+                )
+            object.__setattr__(self, name, frozenset(given))
 
     @property
-    def tokens(self) -> frozenset[int]:
+    def tokens(self) -> Set[int]:
         """The tokens at which something is changed."""
         return self.hidden_keys | self.silenced_values
 
     @property
     def is_empty(self) -> bool:
         return not (self.hidden_keys or self.silenced_values or self.flattened)
+
+
+def _fits(item: Any, name: str) -> bool:
+    """Whether it can stand in that field."""
+    if name != "flattened":
+        return isinstance(item, int)
+    return isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], int)
 
 
 @dataclass(frozen=True)
@@ -70,7 +96,7 @@ class AttentionHooks:
         """The same with these keys hidden as well, for each row of the batch."""
         rows = self.of_rows(len(hidden))
         changes = (
-            replace(row, hidden_keys=row.hidden_keys | frozenset(keys)) for row, keys in zip(rows, hidden, strict=True)
+            replace(row, hidden_keys=row.hidden_keys | set(keys)) for row, keys in zip(rows, hidden, strict=True)
         )
         return replace(self, changes=tuple(changes))
 

@@ -63,6 +63,12 @@ class Visibility:
         return torch.zeros(visible.shape, device=visible.device).masked_fill_(~visible, torch.finfo(dtype).min)
 
     @cached_property
+    def leaves_nothing(self) -> bool:
+        """True where a query sees no key at all: what it attends to then means nothing."""
+        seen = self.stop if self.dense is None else self.rows(slice(None)).any(1)
+        return not bool(seen.bool().all())
+
+    @cached_property
     def hides_something(self) -> bool:
         """False when every query sees every key, so that nothing needs adding."""
         return self.dense is not None or not (

@@ -1,13 +1,13 @@
 """From an input to its Trace: one forward pass, whose attention is kept and checked."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from PIL import Image
 
 from dashboard.engine.attention.hooks import UNCHANGED, AttentionHooks
-from dashboard.engine.attention.layers import OUTPUT_TOLERANCE
+from dashboard.engine.attention.layers import OUTPUT_TOLERANCE, Layer, RebuiltLayer
 from dashboard.engine.errors import InvalidInput, Unsupported
 from dashboard.engine.inputs.messages import Words
 from dashboard.engine.inputs.targets import own_target, typed_target
@@ -50,9 +50,9 @@ def trace(
             that a model writes by itself it writes unchanged.
 
     Raises:
-        InvalidInput: The hooks name tokens or layers that are not there. A text is empty, too long, or lacks what the
-            task needs (a mask token, a second text); the model takes no pairs, no images, no target, does not continue
-            texts, or predicts nothing at `at`.
+        InvalidInput: The hooks name tokens or layers that are not there, or leave a query no key. A text is empty, too
+            long, or lacks what the task needs (a mask token, a second text); the model takes no pairs, no images, no
+            target, does not continue texts, or predicts nothing at `at`.
         Unsupported: The hooks change attention that is read directly. The rebuilt attention does not reproduce this
             pass: nothing is drawn.
         OutOfMemory: The device could not hold it.
@@ -72,6 +72,8 @@ def trace(
 
         started = time.perf_counter()
         ran = run_layers(model, encoded.inputs, report, hooks)
+        if hooks.changes:
+            _check_every_query_sees_something(ran.layers)
         position = model.task.position(seen, ran.outputs)
         readout = model.task.readout(seen, position, ran.outputs)
         # A copy: a row of all positions' logits would keep them all.
@@ -130,6 +132,15 @@ def check_hooks(model: LoadedModel, hooks: AttentionHooks, n_tokens: int) -> Non
     for site, layer in sorted(changes.flattened - set(model.verification.layout.calls)):
         raise InvalidInput(
             f"There is no layer {layer} with softmax attention at “{site}”.", "Name a site and a layer of the model."
+        )
+
+
+def _check_every_query_sees_something(layers: Mapping[str, tuple[Layer | None, ...]]) -> None:
+    captured = [layer.captured for site in layers.values() for layer in site if isinstance(layer, RebuiltLayer)]
+    if any(kept.visibility.leaves_nothing for kept in captured):
+        raise InvalidInput(
+            "With these keys hidden, a query sees nothing at all, and what it attends to means nothing.",
+            "Leave each query a key: in a decoder the first token sees only itself. Or silence values instead.",
         )
 
 

@@ -1,6 +1,8 @@
 """What hooks change, against a twin of the model that is edited directly; what they keep, row by row."""
 
 import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -211,3 +213,35 @@ def test_a_prefix_that_does_not_serve_is_never_used(llama: LoadedModel) -> None:
     prefix_cache.logits_from(question, keep, 2)
     with pytest.raises(ValueError, match="changes tokens before 3"):
         prefix_cache.logits_from(question, keep, 3)
+
+
+@pytest.mark.parametrize("hidden", [range(1), range(4), range(15)])
+def test_a_query_that_would_see_nothing_is_refused(llama: LoadedModel, hidden: range) -> None:
+    """Kernels let it attend to everything, also to what is hidden and to what comes after it."""
+    with pytest.raises(InvalidInput, match="sees nothing at all"):
+        trace(llama, TEXT, hooks=hooks(RowChanges(hidden_keys=frozenset(hidden))))
+
+
+def test_an_encoder_may_lose_any_token_but_all(tmp_path: Path) -> None:
+    model = load_model(str(make_folder("bert for classes", tmp_path)), device="cpu")
+    n_tokens = len(trace(model, TEXT).tokens)
+    assert trace(model, TEXT, hooks=hooks(RowChanges(hidden_keys=frozenset({0})))).output_error is not None
+    with pytest.raises(InvalidInput, match="sees nothing at all"):
+        trace(model, TEXT, hooks=hooks(RowChanges(hidden_keys=frozenset(range(n_tokens)))))
+
+
+def test_hooks_take_sets_and_name_what_they_cannot_take() -> None:
+    """In a process of its own, where no test checks types before the engine does."""
+    code = """
+from dashboard.engine import AttentionHooks, EngineError, RowChanges
+assert RowChanges(hidden_keys=[3], flattened=[("self", 1)]) == RowChanges({3}, flattened={("self", 1)})
+assert hash(AttentionHooks((RowChanges({3}),)))
+for wrong in (dict(hidden_keys=3), dict(hidden_keys={"France"}), dict(silenced_values="3"), dict(flattened={1})):
+    try:
+        RowChanges(**wrong)
+    except EngineError as error:
+        assert "neither a token's number" in error.cause and error.remedy
+    else:
+        raise AssertionError(wrong)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
